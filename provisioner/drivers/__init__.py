@@ -1,0 +1,1 @@
+"""Hardware types and their interfaces. Drivers know no database, no engine and no other driver."""

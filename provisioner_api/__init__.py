@@ -1,0 +1,1 @@
+"""The stateless HTTP servers. They never import a driver or the conductor."""

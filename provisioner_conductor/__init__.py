@@ -1,0 +1,1 @@
+"""The processes that own nodes and carry out their tasks."""
