@@ -1,5 +1,5 @@
 # Private instances of RabbitMQ, PostgreSQL and MariaDB: any number at once, without systemd.
-# Sourced after packages.sh.
+# Sourced after packages.sh and venv.sh.
 #
 # An instance is a folder, which holds: data/, log, and the files pid, port, url, secret. It
 # listens on one address (loopback by default). Ports and passwords outlive a stop, so that a
@@ -16,7 +16,7 @@ done
 # free_ports ADDRESS COUNT: distinct free ports. Taken from below the ephemeral range: a port in
 # that range could be taken, while a service is down, by the connection of a client to itself.
 free_ports() {
-    python3 - "$1" "$2" <<'PYTHON'
+    "$(find_python)" - "$1" "$2" <<'PYTHON'
 import random, socket, sys
 held = []
 while len(held) < int(sys.argv[2]):
