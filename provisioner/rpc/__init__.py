@@ -1,0 +1,1 @@
+"""A dozen calls from the API to the conductors. They carry identifiers and plain data."""
