@@ -93,7 +93,7 @@ def gathered(findings: Iterable[Finding], schema: str) -> list[Finding]:
     for found in findings:
         name = found.documents[0][1] if found.documents else ""
         alike = found.documents and found.documents[0][0] == schema and found.file
-        message = found.message.replace(name, "*") if alike else found.message
+        message = f" {found.message} ".replace(f" {name} ", " * ") if alike else found.message
         rest = () if alike else found.documents
         groups.setdefault((found.code, found.title, found.severity, found.file, found.line,
                            found.column, found.remedy, message, rest), []).append(found)
