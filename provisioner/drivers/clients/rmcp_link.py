@@ -50,20 +50,7 @@ class Link:
         :raises HardwareError:
         """
         async with self._my_turn(turn):
-            waits = pauses()
-            while True:
-                pause = self.endpoint.clock.jitter(next(waits))
-                try:
-                    return await self._attempt(bmc, request, turn)
-                except Silent:
-                    problem, pause = codes.unreachable(bmc.address), 0.0
-                except exceptions.RequestRefused as error:
-                    if not codes.passing(error):
-                        raise
-                    problem = error
-                if self.endpoint.left(turn) <= pause:
-                    raise problem
-                await asyncio.sleep(pause)
+            return await self._persist(bmc, request, turn)
 
     async def close(self) -> None:
         """Close the session, if one is open, after the request in flight."""
@@ -95,6 +82,23 @@ class Link:
             self._used = self.endpoint.clock.elapsed()
             self._queue.release()
             self._watch()
+
+    async def _persist(self, bmc: Bmc, request: wire.Request, turn: Turn) -> bytes:
+        """Try until the deadline, where trying again can help."""
+        waits = pauses()
+        while True:
+            pause = self.endpoint.clock.jitter(next(waits))
+            try:
+                return await self._attempt(bmc, request, turn)
+            except Silent:
+                problem, pause = codes.unreachable(bmc.address), 0.0
+            except exceptions.RequestRefused as error:
+                if not codes.passing(error):
+                    raise
+                problem = error
+            if self.endpoint.left(turn) <= pause:
+                raise problem
+            await asyncio.sleep(pause)
 
     async def _attempt(self, bmc: Bmc, request: wire.Request, turn: Turn) -> bytes:
         if self._session and self._session.bmc != bmc:
