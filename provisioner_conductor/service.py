@@ -19,6 +19,7 @@ from provisioner.rpc import transport
 from provisioner.rpc.client import ConductorClient, MembershipView
 from provisioner_conductor import steps
 from provisioner_conductor.context import Services
+from provisioner_conductor.design_library import DesignLibrary
 from provisioner_conductor.endpoint import Endpoint
 from provisioner_conductor.engine import Engine
 from provisioner_conductor.hardware import Hardware
@@ -51,7 +52,8 @@ class Conductor:
             registry.load(conf.conductor.enabled_hardware_types),
             registry.pools(clock), box)
         client = ConductorClient(bus, database, clock)
-        self.services = Services(conf, database, self._hardware, clock, client.hint)
+        self.services = Services(conf, database, self._hardware, clock,
+                                 DesignLibrary(database), client.hint)
         interval = conf.conductor.lease_interval
         self._lease_database = Database(str(database.url.render_as_string(hide_password=False)),
                                         clock, pool=1, lock_timeout=interval / 4)
