@@ -69,13 +69,14 @@ class Document:
         """The position at a path into ``data``; of its nearest ancestor if there is none."""
         here = self.root
         for part in path:
-            children = here.children
-            if isinstance(children, dict) and part in children:
-                here = children[part]
-            elif isinstance(children, list) and isinstance(part, int) and part < len(children):
-                here = children[part]
+            if isinstance(here.children, dict):
+                following = here.children.get(part)
             else:
+                inside = isinstance(part, int) and part < len(here.children or ())
+                following = here.children[part] if inside else None
+            if following is None:
                 break
+            here = following
         return here
 
     def position(self, path: Iterable = ()) -> tuple[int, int]:

@@ -84,6 +84,35 @@ def ordered(findings: Iterable[Finding]) -> tuple[Finding, ...]:
         found.title, found.documents)))
 
 
+def gathered(findings: Iterable[Finding], schema: str) -> list[Finding]:
+    """One finding for all documents of ``schema`` that have the same trouble at the same place.
+
+    What a thousand nodes inherit from one line of a profile is one thing to mend, not a thousand.
+    """
+    groups: dict[tuple, list[Finding]] = {}
+    for found in findings:
+        name = found.documents[0][1] if found.documents else ""
+        alike = found.documents and found.documents[0][0] == schema and found.file
+        message = f" {found.message} ".replace(f" {name} ", " * ") if alike else found.message
+        rest = () if alike else found.documents
+        groups.setdefault((found.code, found.title, found.severity, found.file, found.line,
+                           found.column, found.remedy, message, rest), []).append(found)
+    return [_together(group) for group in groups.values()]
+
+
+def _together(group):
+    if len(group) == 1:
+        return group[0]
+    group = sorted(group, key=lambda found: found.documents)
+    documents = tuple(dict.fromkeys(item for found in group for item in found.documents))
+    first = group[0]
+    others = len({found.documents[0] for found in group}) - 1
+    if not others:
+        return first
+    return dataclasses.replace(first, documents=documents,
+                               message=f"{first.message} (and {others} more like it)")
+
+
 def has_errors(findings: Iterable[Finding]) -> bool:
     return any(found.severity == ERROR for found in findings)
 

@@ -126,7 +126,7 @@ def _number(text: str) -> Any:
 
 
 def _scalar(tag: str, text: str) -> Any:
-    if tag == _STR or tag == _MERGE or tag in _AS_TEXT:
+    if tag in _AS_TEXT or tag == _MERGE:
         return text
     if tag == _TAG + "null":
         return None
