@@ -4,10 +4,8 @@ import signal
 import sys
 import threading
 
-import oslo_messaging
 from futurist import periodics
 from oslo_log import log
-from oslo_messaging.rpc import dispatcher
 
 from provisioner import secrets
 from provisioner.clock import Clock
@@ -62,10 +60,8 @@ class Conductor:
         self.sweeper = Sweeper(self.services, self.lease, view)
         self.workers = Workers(Engine(self.services), conf.conductor.workers, self.sweeper.poke)
         self._power = PowerSync(self.services, conf.conductor.host, view)
-        self._server = oslo_messaging.get_rpc_server(
-            bus, transport.target(conf.conductor.host),
-            [Endpoint(self.services, self.lease, self.sweeper)], executor="threading",
-            access_policy=dispatcher.DefaultRPCAccessPolicy)
+        self._server = transport.server(bus, conf.conductor.host,
+                                        Endpoint(self.services, self.lease, self.sweeper))
         self._periodics = periodics.PeriodicWorker(
             [(callable_, (), {}) for callable_ in self._jobs()])
         self._periodic_thread = threading.Thread(
