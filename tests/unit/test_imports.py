@@ -29,8 +29,11 @@ TABLE = {
     "provisioner.secrets": CORE | {"provisioner.conf"},
     "provisioner.drivers": BASE,
     "provisioner.db": BASE,
+    "provisioner.references": CORE | {"provisioner.clock"},
+    # Whom to call, and, when no call was answered in time, whether the task was made after all.
     "provisioner.rpc": BASE | {"provisioner.hash_ring", "provisioner.context",
-                               "provisioner.db.conductors"},
+                               "provisioner.db.conductors", "provisioner.db.session",
+                               "provisioner.db.tasks"},
     "provisioner.cli": CORE | {"provisioner.site"},
     "provisioner.simulator": set(),
     "provisioner.dbsync": BASE | {"provisioner.db", "provisioner.secrets"},
