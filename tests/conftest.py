@@ -18,6 +18,9 @@ import pytest
 import requests
 import sqlalchemy
 
+# Chooses native threads for oslo.service, which must come before a test imports oslo.messaging.
+import provisioner.rpc  # noqa: F401
+
 SERVICES = {"postgresql": "PROVISIONER_TEST_POSTGRESQL", "mariadb": "PROVISIONER_TEST_MARIADB",
             "rabbitmq": "PROVISIONER_TEST_RABBITMQ"}
 TOOLS = ("ipmitool", "ipmi_sim")
