@@ -117,16 +117,17 @@ class Database:
         pooling = {} if self.is_sqlite else {
             "max_pool_size": pool, "max_overflow": pool, "pool_timeout": lock_timeout}
         self.engine = engines.create_engine(
-            self.url, max_retries=0, connection_recycle_time=1800,
-            connection_parameters=self._parameters(lock_timeout), **pooling)
+            self.url.update_query_dict({**self._parameters(lock_timeout), **self.url.query}),
+            max_retries=0, connection_recycle_time=1800, mysql_sql_mode="TRADITIONAL", **pooling)
         sa.event.listen(self.engine, "connect", self._on_connect(lock_timeout))
 
-    def _parameters(self, lock_timeout: float) -> str:
+    def _parameters(self, lock_timeout: float) -> dict[str, str]:
+        """Of the connection; what the URL says comes first."""
         if self.is_sqlite:
-            return f"timeout={lock_timeout}"
+            return {"timeout": str(lock_timeout)}
         if self.url.get_backend_name() == "postgresql":
-            return "connect_timeout=5"
-        return "connect_timeout=5&charset=utf8mb4"
+            return {"connect_timeout": "5"}
+        return {"connect_timeout": "5", "charset": "utf8mb4"}
 
     def _on_connect(self, lock_timeout: float) -> Callable:
         milliseconds = int(lock_timeout * 1000)

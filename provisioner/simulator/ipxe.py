@@ -1,0 +1,51 @@
+"""iPXE scripts, as far as the simulated firmware runs them: kernel, initrd, boot, chain, exit."""
+
+import dataclasses
+import urllib.parse
+
+
+@dataclasses.dataclass(frozen=True)
+class Script:
+    """What a script asks for.
+
+    :ivar kernel: absolute URL, or ``None`` when the script goes on to the local disk
+    :ivar parameters: ``key=value`` words after the kernel; a bare word has the value ``""``
+    :ivar initrds: absolute URLs
+    :ivar chain: absolute URL of a script to run instead, or ``None``
+    """
+
+    kernel: str | None = None
+    parameters: dict = dataclasses.field(default_factory=dict)
+    initrds: tuple = ()
+    chain: str | None = None
+
+
+class ScriptError(ValueError):
+    """Not an iPXE script."""
+
+
+def parse(text: str, base: str) -> Script:
+    """Read a script.
+
+    :param base: URL it came from; relative URLs are relative to it
+    :raises ScriptError: the first line is not ``#!ipxe``
+    """
+    lines = text.splitlines()
+    if not lines or not lines[0].startswith("#!ipxe"):
+        raise ScriptError("no #!ipxe in the first line")
+    kernel, parameters, initrds = None, {}, []
+    for line in lines[1:]:
+        verb, *words = line.split() or [""]
+        words = [word for word in words if not word.startswith("--")]
+        if verb == "kernel" and words:
+            kernel = urllib.parse.urljoin(base, words[0])
+            parameters = dict(word.partition("=")[::2] for word in words[1:])
+        elif verb == "initrd" and words:
+            initrds.append(urllib.parse.urljoin(base, words[-1]))
+        elif verb == "chain" and words:
+            return Script(chain=urllib.parse.urljoin(base, words[0]))
+        elif verb in ("exit", "sanboot"):
+            return Script()
+        elif verb == "boot":
+            break
+    return Script(kernel, parameters, tuple(initrds))
