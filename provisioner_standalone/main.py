@@ -22,7 +22,9 @@ from provisioner.db import conductors, keys, schema
 from provisioner.db.session import Database
 from provisioner.rpc import transport
 from provisioner.rpc.client import ConductorClient
-from provisioner_api import app, services, wsgi
+from provisioner_api import wsgi
+from provisioner_api.app import create_app
+from provisioner_api.call import Services
 from provisioner_conductor.service import Conductor
 
 LOG = log.getLogger(__name__)
@@ -87,8 +89,9 @@ class Standalone:
         bus = transport.get(conf, "fake://")
         self._conductor = Conductor(conf, self._database, bus, box)
         client = ConductorClient(bus, self._database, clock)
-        wired = services.Services(conf, self._database, client, box, clock)
-        self._server = wsgi.serve(app.create_app(wired), conf)
+        self._app = create_app(Services(conf, self._database, client, box, clock))
+        self._conf = conf
+        self._server = None
 
     @property
     def port(self) -> int:
@@ -96,12 +99,14 @@ class Standalone:
         return self._server.port
 
     def start(self) -> None:
+        """Work before listening: whoever is answered finds a conductor."""
         self._conductor.start()
-        self._server.start()
+        self._server = wsgi.serve(self._app, self._conf)
 
     def stop(self) -> None:
         """Stop answering, drain, and give up the lease last."""
-        self._server.stop()
+        if self._server is not None:
+            self._server.stop()
         self._conductor.stop()
         self._database.dispose()
 
