@@ -103,6 +103,12 @@ def _drop(connection, kind, name):
 
 
 @pytest.fixture
+def any_database_url(kind):
+    """URL of an empty database of the test's parameter ``kind``. Mark the test ``services``."""
+    yield from _fresh_database(kind)
+
+
+@pytest.fixture
 def rabbitmq_url():
     """``rabbit://`` URL of a virtual host of this test's own, deleted with all in it.
 
