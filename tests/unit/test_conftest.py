@@ -34,9 +34,9 @@ def run(tmp_path):
     (tmp_path / "bin").mkdir()
 
     def run_pytest(*arguments, **environment):
-        command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "no:warnings",
-                   "-c", source_tree.ROOT / "pyproject.toml", "--rootdir", tmp_path,
-                   *arguments, tmp_path]
+        command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider",
+                   "-p", "no:warnings", "-c", source_tree.ROOT / "pyproject.toml",
+                   "--rootdir", tmp_path, *arguments, tmp_path]
         done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=60,
                               env={"PATH": str(tmp_path / "bin"),
                                    "PYTHONPATH": os.fspath(source_tree.ROOT), **environment})
