@@ -64,13 +64,13 @@ def check(document: Document) -> tuple[Document | None, list[Finding]]:
     if not errors:
         return document, []
     if not document.old_envelope:
-        return None, [_finding(document, error) for error in errors]
+        return None, _findings(document, errors)
     data = copy.deepcopy(document.data)
     lenient = [error for error in errors if _mend(data, error)]
-    findings = [_finding(document, error, WARNING) for error in lenient]
+    findings = _findings(document, lenient, WARNING)
     left = _errors(document.kind, data)
     if left:
-        return None, findings + [_finding(document, error) for error in left]
+        return None, findings + _findings(document, left)
     return _with_data(document, data), findings
 
 
@@ -110,7 +110,12 @@ def _mend(data, error):
     return False
 
 
-def _finding(document, error, severity=ERROR):
+def _findings(document, errors, severity=ERROR):
+    """One finding for each error; missing keys of one place are one."""
+    return list(dict.fromkeys(_finding(document, error, severity) for error in errors))
+
+
+def _finding(document, error, severity):
     path = list(error.absolute_path)
     where = ".".join(str(part) for part in path) or "the document"
     position = document.position(path)
