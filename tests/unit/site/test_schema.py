@@ -130,12 +130,14 @@ def test_every_violation_is_reported():
     assert len(findings) == 3
 
 
-def test_the_old_envelope_drops_unknown_keys_and_turns_numbers_into_text():
+def test_the_old_envelope_is_mended():
     document, findings = check("Network", {
-        "cidr": "10.0.0.0/8", "vlan": 5, "colour": 1, "dns": {"domain": "d", "ttl": 5}}, old=True)
+        "cidr": "10.0.0.0/8", "vlan": 5, "colour": 1, "mtu": "1500", "routes": None,
+        "dns": {"domain": "d", "ttl": 5}}, old=True)
     assert {item.severity for item in findings} == {"warning"}
-    assert len(findings) == 3
-    assert document.data == {"cidr": "10.0.0.0/8", "vlan": "5", "dns": {"domain": "d"}}
+    assert len(findings) == 5
+    assert document.data == {"cidr": "10.0.0.0/8", "vlan": "5", "mtu": 1500,
+                             "dns": {"domain": "d"}}
 
 
 def test_the_old_envelope_is_checked_all_the_same():
