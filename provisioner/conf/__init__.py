@@ -1,0 +1,1 @@
+"""Options. Every one has a default that works; ``load()`` reads the configuration."""

@@ -1,0 +1,1 @@
+"""Tables, sessions and queries. One module per noun; only :mod:`fences` writes an epoch."""

@@ -1,0 +1,208 @@
+"""Tasks and their steps: one table, one engine.
+
+States: ``runnable`` (somebody should take it), ``running`` (a worker is inside), ``waiting`` (due
+at ``due_at``, or when signalled); ended: ``succeeded``, ``failed``, ``cancelled``, ``parked``.
+Everything that changes a task here, but for :func:`insert`, needs the fence.
+"""
+
+import dataclasses
+from collections.abc import Iterable, Sequence
+
+import sqlalchemy as sa
+
+from provisioner.db.models import conductors, new_uuid, nodes, steps, tasks
+from provisioner.db.session import Transaction
+from provisioner.db.signals import ENDED
+from provisioner.steps import PENDING, StepSpec
+
+RUNNABLE = "runnable"
+RUNNING = "running"
+WAITING = "waiting"
+SUCCEEDED = "succeeded"
+FAILED = "failed"
+CANCELLED = "cancelled"
+PARKED = "parked"
+
+#: distance between the positions of two steps, so that a step can put others behind itself
+SPACING = 1000
+__all__ = ["ENDED", "NewTask", "Waiting"]
+
+
+@dataclasses.dataclass(frozen=True)
+class NewTask:
+    """What a task is made of.
+
+    :ivar steps: stored with the task; never computed again
+    :ivar request_key: unique among all requests (user and key); a second one finds this task
+    """
+
+    action: str
+    steps: Sequence[StepSpec]
+    node: str | None = None
+    node_name: str | None = None
+    args: dict = dataclasses.field(default_factory=dict)
+    site: str | None = None
+    design: str | None = None
+    design_ref: str | None = None
+    node_filter: dict | None = None
+    parent: str | None = None
+    root: str | None = None
+    retry: int = 0
+    request_key: str | None = None
+    request_digest: str | None = None
+    request_id: str | None = None
+    user: str | None = None
+    project: str | None = None
+
+
+def insert(tx: Transaction, new: NewTask) -> str:
+    """Insert a runnable task (already ``succeeded`` if it has no step); its uuid.
+
+    :raises oslo_db.exception.DBDuplicateEntry: if its request key, or (parent, node, action,
+        retry), exists
+    """
+    uuid = new_uuid()
+    values = {field.name: getattr(new, field.name) for field in dataclasses.fields(new)
+              if field.name != "steps"}
+    values["root"] = new.root or uuid
+    ended = {"finished_at": tx.now(), "started_at": tx.now()} if not new.steps else {}
+    tx.execute(sa.insert(tasks).values(
+        uuid=uuid, state=RUNNABLE if new.steps else SUCCEEDED, due_at=tx.now(),
+        created_at=tx.now(), updated_at=tx.now(), **ended, **values))
+    insert_steps(tx, uuid, new.steps, SPACING)
+    return uuid
+
+
+def insert_steps(tx: Transaction, uuid: str, specs: Sequence[StepSpec], first: int,
+                 spacing: int = SPACING) -> None:
+    """Insert steps at positions ``first``, ``first + spacing`` …"""
+    if specs:
+        tx.execute(sa.insert(steps), [
+            {"task": uuid, "position": first + number * spacing, "name": spec.name,
+             "args": spec.args, "event": spec.event, "state": PENDING, "attempt": 0, "polls": 0}
+            for number, spec in enumerate(specs)])
+
+
+def get(tx: Transaction, uuid: str) -> sa.Row | None:
+    return tx.one(sa.select(tasks).where(tasks.c.uuid == uuid))
+
+
+def by_request_key(tx: Transaction, key: str) -> sa.Row | None:
+    return tx.one(sa.select(tasks).where(tasks.c.request_key == key))
+
+
+def steps_of(tx: Transaction, uuid: str) -> list[sa.Row]:
+    """The task's steps in order."""
+    return tx.all(sa.select(steps).where(steps.c.task == uuid).order_by(steps.c.position))
+
+
+def steps_of_many(tx: Transaction, uuids: Iterable[str]) -> dict[str, list[sa.Row]]:
+    """Steps of several tasks, by task."""
+    found: dict[str, list[sa.Row]] = {}
+    for row in tx.all(sa.select(steps).where(steps.c.task.in_(tuple(uuids))).order_by(
+            steps.c.task, steps.c.position)):
+        found.setdefault(row.task, []).append(row)
+    return found
+
+
+def children(tx: Transaction, parent: str) -> list[sa.Row]:
+    """Direct children, oldest first."""
+    return tx.all(sa.select(tasks).where(tasks.c.parent == parent).order_by(tasks.c.id))
+
+
+@dataclasses.dataclass(frozen=True)
+class TaskFilter:
+    """Which tasks: all conditions given must hold. :ivar top: only those without a parent"""
+
+    site: str | None = None
+    node: str | None = None
+    action: str | None = None
+    states: tuple[str, ...] | None = None
+    root: str | None = None
+    top: bool = False
+    before: int | None = None
+
+
+def find(tx: Transaction, wanted: TaskFilter, limit: int = 1000) -> list[sa.Row]:
+    """Tasks, newest first, ``limit`` at most; page on with ``before`` = last id."""
+    query = sa.select(tasks).order_by(tasks.c.id.desc()).limit(limit)
+    for column in ("site", "node", "action", "root"):
+        if getattr(wanted, column) is not None:
+            query = query.where(tasks.c[column] == getattr(wanted, column))
+    if wanted.states is not None:
+        query = query.where(tasks.c.state.in_(wanted.states))
+    if wanted.top:
+        query = query.where(tasks.c.parent.is_(None))
+    if wanted.before is not None:
+        query = query.where(tasks.c.id < wanted.before)
+    return tx.all(query)
+
+
+def due(tx: Transaction, incarnation: str, margin: float, limit: int = 1000) -> list[sa.Row]:
+    """Tasks that somebody may take now, the longest due first.
+
+    Runnable ones; waiting ones whose time has come; running ones whose owner was declared dead at
+    least ``margin`` seconds ago; running ones of ``incarnation`` itself, whose caller must leave
+    out those with a live worker. Columns: uuid, node, state, run_until (and whether it has
+    ``overrun``), the fence row's ``epoch`` and ``incarnation``, and the node's ``driver`` and
+    ``conductor_group`` for the ring.
+    """
+    epoch = sa.func.coalesce(nodes.c.epoch, tasks.c.epoch).label("fence_epoch")
+    owner = sa.case((tasks.c.node.is_(None), tasks.c.incarnation),
+                    else_=nodes.c.incarnation).label("owner")
+    dead = sa.exists().where(conductors.c.incarnation == owner.element, conductors.c.dead.is_(True),
+                             conductors.c.dead_at <= tx.now(-margin))
+    ready = sa.and_(tasks.c.state.in_((RUNNABLE, WAITING)), tasks.c.due_at <= tx.now(),
+                    owner.element.is_(None))
+    orphaned = sa.and_(tasks.c.state.in_((RUNNABLE, WAITING, RUNNING)),
+                       sa.or_(dead, owner.element == incarnation))
+    query = sa.select(
+        tasks.c.uuid, tasks.c.node, tasks.c.state, tasks.c.action, epoch, owner, nodes.c.driver,
+        nodes.c.conductor_group, (tasks.c.run_until < tx.now()).label("overrun"),
+    ).select_from(tasks.outerjoin(nodes, nodes.c.uuid == tasks.c.node)).where(
+        tasks.c.state.in_((RUNNABLE, WAITING, RUNNING)), sa.or_(ready, orphaned),
+        sa.or_(tasks.c.node.is_(None), nodes.c.task == tasks.c.uuid)).order_by(
+        tasks.c.due_at, tasks.c.id).limit(limit)
+    return tx.all(query)
+
+
+def update(tx: Transaction, uuid: str, **values) -> None:
+    """Set columns of a task. Under the fence."""
+    tx.execute(sa.update(tasks).where(tasks.c.uuid == uuid).values(
+        updated_at=tx.now(), version=tasks.c.version + 1, **values))
+
+
+def update_step(tx: Transaction, uuid: str, position: int, **values) -> None:
+    """Set columns of a step. Under the fence."""
+    tx.execute(sa.update(steps).where(
+        steps.c.task == uuid, steps.c.position == position).values(**values))
+
+
+@dataclasses.dataclass(frozen=True)
+class Waiting:
+    """A wait to be recorded.
+
+    :ivar wake: the counter as it was read when the step began; if it has moved meanwhile, the
+        task stays runnable
+    """
+
+    wake: int
+    poll: float
+    what: str
+    late: str
+    deadline: object = None
+
+
+def wait(tx: Transaction, uuid: str, waiting: Waiting) -> None:
+    """Record a wait without losing a wake-up. Under the fence."""
+    moved = tasks.c.wake != waiting.wake
+    update(tx, uuid, state=sa.case((moved, RUNNABLE), else_=WAITING),
+           due_at=sa.case((moved, tx.now()), else_=tx.now(waiting.poll)),
+           run_until=None, wait_for=waiting.what, wait_late=waiting.late,
+           deadline=waiting.deadline)
+
+
+def count_states(tx: Transaction) -> dict[str, int]:
+    """How many tasks there are in each state."""
+    return {row.state: row.n for row in tx.all(
+        sa.select(tasks.c.state, sa.func.count().label("n")).group_by(tasks.c.state))}

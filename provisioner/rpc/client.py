@@ -1,0 +1,170 @@
+"""What API processes ask of conductors.
+
+The owner by the ring is asked first, then the next hosts with the same request key: accepting
+twice is harmless because the key is unique in the database. A request that was not accepted by
+``not_after`` will never be: the conductor checks that time in its accepting transaction.
+"""
+
+import dataclasses
+import threading
+
+import oslo_messaging
+from oslo_db import exception as db_exception
+
+from provisioner import exceptions, hash_ring
+from provisioner.clock import Clock
+from provisioner.db import conductors, tasks
+from provisioner.db.session import Database
+from provisioner.rpc import transport
+
+#: seconds for one conductor to accept, before the next one is asked
+ACCEPT_TIMEOUT = 5
+#: seconds for a synchronous hardware call: the verb's own 10 and the way there
+HARDWARE_TIMEOUT = 20
+#: seconds for which the view of the membership is used without looking again
+VIEW_AGE = 1.0
+
+
+@dataclasses.dataclass(frozen=True)
+class TaskRequest:
+    """A request for a task, as it crosses the bus. No secrets: they stay sealed in rows.
+
+    :ivar action: a verb (``deploy``, ``manage`` …), ``power``, or a site action
+    :ivar not_after: database time (ISO 8601, UTC) after which it must not be accepted
+    :ivar hardware_type: of the node; None for a site task, which any conductor may accept
+    """
+
+    action: str
+    request_key: str
+    request_digest: str
+    not_after: str
+    node: str | None = None
+    hardware_type: str | None = None
+    conductor_group: str | None = None
+    args: dict = dataclasses.field(default_factory=dict)
+    site: str | None = None
+    design: str | None = None
+    design_ref: str | None = None
+    node_filter: dict | None = None
+    request_id: str | None = None
+    user: str | None = None
+    project: str | None = None
+
+
+class MembershipView:
+    """The live conductors and their rings, as one process sees them.
+
+    Read again after ``VIEW_AGE`` seconds; rings are rebuilt only when membership has changed.
+    """
+
+    def __init__(self, database: Database, clock: Clock):
+        self._database = database
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._read_at: float | None = None
+        self._seen: tuple = ()
+        self._rings = hash_ring.Rings(())
+
+    def rings(self, fresh: bool = False) -> hash_ring.Rings:
+        """The rings of now; ``fresh`` looks even if it did so a moment ago."""
+        with self._lock:
+            now = self._clock.elapsed()
+            if fresh or self._read_at is None or now - self._read_at > VIEW_AGE:
+                self._refresh()
+                self._read_at = now
+            return self._rings
+
+    def _refresh(self) -> None:
+        with self._database.reader() as tx:
+            live = conductors.live(tx)
+            seen = tuple((row.incarnation, row.weight) for row in live)
+            if seen == self._seen:
+                return
+            offers = conductors.offers(tx, [row.incarnation for row in live])
+        types: dict[str, set[str]] = {}
+        for offer in offers:
+            types.setdefault(offer.incarnation, set()).add(offer.hardware_type)
+        self._rings = hash_ring.Rings(
+            hash_ring.Member(row.hostname, row.conductor_group, row.weight,
+                             frozenset(types.get(row.incarnation, ()))) for row in live)
+        self._seen = seen
+
+
+class ConductorClient:
+    """The calls. Safe for use by several threads.
+
+    :param bus: transport of oslo.messaging
+    """
+
+    def __init__(self, bus: oslo_messaging.Transport, database: Database, clock: Clock):
+        self._rpc = oslo_messaging.get_rpc_client(bus, transport.target())
+        self._database = database
+        self.view = MembershipView(database, clock)
+
+    def submit(self, request: TaskRequest) -> str:
+        """Have a task accepted; its uuid. The same request key gives the same task.
+
+        :raises Unavailable: if nobody accepted it in time; nothing will happen then
+        :raises ProvisionerError: what the accepting conductor refused it with
+        """
+        key = request.node or request.request_key
+        hosts = self.view.rings().hosts(request.hardware_type, request.conductor_group, key)
+        for host in hosts:
+            answer = self._ask(host, "accept", ACCEPT_TIMEOUT,
+                               request=dataclasses.asdict(request))
+            if answer is not None:
+                return answer["task"]
+        return self._look_up(request, bool(hosts))
+
+    def _look_up(self, request: TaskRequest, asked: bool) -> str:
+        """Nobody answered: was it accepted all the same?"""
+        with self._database.reader() as tx:
+            task = tasks.by_request_key(tx, request.request_key)
+        if task is not None:
+            return task.uuid
+        if not asked:
+            raise exceptions.Unavailable(
+                f"No conductor serves hardware type {request.hardware_type or 'any'} in group "
+                f"\"{request.conductor_group or ''}\".",
+                remedy="Start a conductor with that type and group, then repeat the request.")
+        raise exceptions.Unavailable("No conductor accepted the request in time.")
+
+    def hardware(self, node, kind: str, method: str, **arguments):
+        """One short synchronous call of a driver (boot device, NMI …); its plain result.
+
+        :param node: row of the node
+        :raises NodeBusy: while a step runs on it
+        :raises HardwareError:
+        """
+        answer = self._first(node, "hardware", HARDWARE_TIMEOUT, node=node.uuid, kind=kind,
+                             method=method, arguments=arguments)
+        return answer["result"]
+
+    def validate(self, node) -> dict[str, dict]:
+        """``{interface kind: {"result": bool, "reason": str | None}}``, without hardware."""
+        return self._first(node, "validate", ACCEPT_TIMEOUT, node=node.uuid)["interfaces"]
+
+    def _first(self, node, method: str, timeout: float, **arguments) -> dict:
+        for host in self.view.rings().hosts(node.driver, node.conductor_group, node.uuid):
+            answer = self._ask(host, method, timeout, **arguments)
+            if answer is not None:
+                return answer
+        raise exceptions.Unavailable(f"No conductor answered for hardware type {node.driver}.")
+
+    def _ask(self, host: str, method: str, timeout: float, **arguments) -> dict | None:
+        """One call to one host; None if it did not answer. :raises ProvisionerError:"""
+        try:
+            answer = self._rpc.prepare(server=host, timeout=timeout).call({}, method, **arguments)
+        except (oslo_messaging.MessagingTimeout, oslo_messaging.MessageDeliveryFailure,
+                oslo_messaging.MessageUndeliverable):
+            return None
+        if "error" in answer:
+            raise exceptions.from_dict(answer["error"])
+        return answer
+
+    def hint(self, *task_uuids: str) -> None:
+        """Make the conductors look for work now. May be lost; a sweep finds it anyway."""
+        try:
+            self._rpc.prepare(fanout=True, retry=0).cast({}, "hint", tasks=list(task_uuids))
+        except (oslo_messaging.MessagingException, db_exception.DBError):
+            return
