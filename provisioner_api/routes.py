@@ -16,6 +16,7 @@ from provisioner_api.resources import (
     roots,
 )
 from provisioner_api.routing import MIB, Route, RouteTable
+from provisioner_api.site import routes as site_routes
 
 N = "/v1/nodes/<ident>"
 
@@ -95,4 +96,4 @@ BOOT = RouteTable("/boot", (Route("GET", "/boot/<mac>.ipxe", ramdisk.boot_script
 HEALTH = RouteTable("/healthcheck", (Route("GET", "/healthcheck", health.check, None),))
 METRICS = RouteTable("/metrics", (
     Route("GET", "/metrics", health.metrics, "provisioner:metrics:get"),))
-TABLES = (BARE_METAL, BOOT, HEALTH, METRICS)
+TABLES = (BARE_METAL, BOOT, HEALTH, METRICS, *site_routes.TABLES)
