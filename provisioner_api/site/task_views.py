@@ -24,8 +24,8 @@ def brief(row: sa.Row) -> dict:
         **{name: stamp(getattr(row, name)) for name in _TIMES}}
 
 
-def step(row: sa.Row) -> dict:
-    return {"position": row.position, "name": row.name, "state": row.state,
+def step(row: sa.Row, position: int) -> dict:
+    return {"position": position, "name": row.name, "state": row.state,
             "attempt": row.attempt, "started_at": stamp(row.started_at),
             "finished_at": stamp(row.finished_at), "deadline": stamp(row.deadline),
             "result": secrets.mask(row.result), "error": row.error}
@@ -42,8 +42,8 @@ def progress(steps: Sequence[sa.Row]) -> dict | None:
     row = current(steps)
     if row is None:
         return None
-    return {"name": row.name, "position": row.position + 1, "total": len(steps),
-            "state": row.state}
+    position = 1 + sum(other.position < row.position for other in steps)
+    return {"name": row.name, "position": position, "total": len(steps), "state": row.state}
 
 
 def child(row: sa.Row, steps: Sequence[sa.Row]) -> dict:
@@ -58,5 +58,6 @@ def child(row: sa.Row, steps: Sequence[sa.Row]) -> dict:
 
 
 def whole(row: sa.Row, steps: Iterable[sa.Row], children: Iterable[dict]) -> dict:
-    """A task with its steps and children."""
-    return {**brief(row), "steps": [step(item) for item in steps], "children": list(children)}
+    """A task with its steps, counted from 1, and children."""
+    shown = [step(item, number) for number, item in enumerate(steps, 1)]
+    return {**brief(row), "steps": shown, "children": list(children)}
