@@ -7,6 +7,7 @@ inserts the task once per request key and moves the node into the state that the
 import threading
 import uuid
 
+import pytest
 from cryptography.fernet import Fernet
 
 from provisioner import exceptions, secrets, states
@@ -51,7 +52,7 @@ class Conductor:
         self.hinted = threading.Event()
         self.refuse: exceptions.ProvisionerError | None = None
 
-    def accept(self, context, request: dict) -> dict:
+    def accept(self, request: dict) -> dict:
         self.requests.append(request)
         try:
             if self.refuse:
@@ -81,21 +82,66 @@ class Conductor:
         nodes.update_engine(tx, node.uuid, values)
         return task
 
-    def validate(self, context, node: str) -> dict:
+    def validate(self, node: str) -> dict:
         return {"interfaces": {"power": {"result": True, "reason": None},
                                "boot": {"result": False, "reason": "deploy_kernel is missing."},
                                "firmware": {"result": False, "reason": "Not supported."}}}
 
-    def hardware(self, context, node: str, kind: str, method: str, arguments: dict) -> dict:
+    def hardware(self, kind: str, method: str, arguments: dict) -> dict:
         self.calls.append((kind, method, arguments))
         if self.refuse:
             return {"error": self.refuse.as_dict()}
         return {"result": {"get_boot_device": {"boot_device": "pxe", "persistent": False},
                            "supported_boot_devices": ["pxe", "disk"]}.get(method)}
 
-    def hint(self, context, tasks: list) -> None:
+    def hint(self, tasks: list) -> None:
         self.hints += tasks
         self.hinted.set()
+
+
+class Bus:
+    """The in-process bus with one RPC server, for all tests of a process, one after the other.
+
+    Starting and stopping a server takes seconds; what it serves is exchanged for every test.
+    """
+
+    def __init__(self):
+        self.hostname = f"conductor-{uuid.uuid4()}"
+        self.conductor: Conductor | None = None
+        self.transport = transport.get(opts.load([], "provisioner-api"), "fake://")
+        self._server = transport.server(self.transport, self.hostname, self)
+        self._server.start()
+
+    def accept(self, context, request: dict) -> dict:
+        return self.conductor.accept(request)
+
+    def validate(self, context, node: str) -> dict:
+        return self.conductor.validate(node)
+
+    def hardware(self, context, node: str, kind: str, method: str, arguments: dict) -> dict:
+        return self.conductor.hardware(kind, method, arguments)
+
+    def hint(self, context, tasks: list) -> None:
+        self.conductor.hint(tasks)
+
+    def stop(self) -> None:
+        self._server.stop()
+        self._server.wait()
+        self.transport.cleanup()
+
+
+@pytest.fixture(scope="session")
+def bus():
+    made = Bus()
+    yield made
+    made.stop()
+
+
+@pytest.fixture
+def api(bus, tmp_path):
+    """A service without authentication, over an empty database."""
+    with ApiService(bus, tmp_path) as service:
+        yield service
 
 
 class ApiService:
@@ -105,22 +151,20 @@ class ApiService:
     :param options: of group ``api``
     """
 
-    def __init__(self, folder, **options):
+    def __init__(self, bus: Bus, folder, **options):
         self.conf = opts.load([], "provisioner-api")
         for name, value in {"require_agent_tls": False, **options}.items():
             self.conf.set_override(name, value, "api")
         self.database = Database(f"sqlite:///{folder}/api.sqlite")
         models.metadata.create_all(self.database.engine)
-        self.hostname = f"conductor-{uuid.uuid4()}"
+        self.hostname = bus.hostname
         self.incarnation = str(uuid.uuid4())
-        self._bus = transport.get(self.conf, "fake://")
-        self.conductor = Conductor(self.database)
-        self._rpc = transport.server(self._bus, self.hostname, self.conductor)
+        self.conductor = bus.conductor = Conductor(self.database)
         self.box = secrets.Box([Fernet.generate_key()])
         clock = Clock()
         self.services = Services(
             conf=self.conf, database=self.database, box=self.box, clock=clock,
-            conductor_client=ConductorClient(self._bus, self.database, clock))
+            conductor_client=ConductorClient(bus.transport, self.database, clock))
         self.app = create_app(self.services)
         self.http = self.app.test_client()
         self._server: wsgi.Server | None = None
@@ -129,15 +173,11 @@ class ApiService:
         with self.database.writer() as tx:
             conductors.register(tx, conductors.Registration(
                 self.incarnation, self.hostname, "", 1, DRIVERS), LEASE)
-        self._rpc.start()
         return self
 
     def __exit__(self, *_) -> None:
         if self._server is not None:
             self._server.stop()
-        self._rpc.stop()
-        self._rpc.wait()
-        self._bus.cleanup()
         self.database.dispose()
 
     def serve(self) -> str:

@@ -72,8 +72,8 @@ def ask(service, step, kept):
 
 
 @pytest.mark.parametrize("scenario", scenarios())
-def test_case(scenario, tmp_path):
-    with ApiService(tmp_path, **scenario.get("api", {})) as service:
+def test_case(scenario, bus, tmp_path):
+    with ApiService(bus, tmp_path, **scenario.get("api", {})) as service:
         kept = {"host": service.hostname}
         for node in scenario.get("given", []):
             kept[node["name"]] = service.node(**node)
