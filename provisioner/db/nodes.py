@@ -19,14 +19,14 @@ ENGINE_COLUMNS = frozenset({
 
 
 def create(tx: Transaction, values: dict[str, Any]) -> str:
-    """Insert a node in state ``enroll``; its uuid.
+    """Insert a node, in state ``enroll`` unless ``values`` say another; its uuid.
 
-    :param values: API fields; ``uuid`` is optional
+    :param values: columns; ``uuid`` is optional
     :raises oslo_db.exception.DBDuplicateEntry: if uuid, name or instance_uuid is taken
     """
     uuid = values.get("uuid") or new_uuid()
-    tx.execute(sa.insert(nodes).values(
-        provision_state=states.ENROLL, created_at=tx.now(), **{**values, "uuid": uuid}))
+    tx.execute(sa.insert(nodes).values({
+        "provision_state": states.ENROLL, "created_at": tx.now(), **values, "uuid": uuid}))
     return uuid
 
 
