@@ -36,13 +36,11 @@ run_pytest() {
 }
 
 scratch=""
+# Also ends what a test that was killed has left in the scratch folder.
 stop_services() {
-    local name
     [ -n "$scratch" ] || return 0
-    for name in "${SERVICES[@]}"; do
-        service_stop "$name" "$scratch/$name" &
-    done
     wait
+    services_stop_below "$scratch"
     rm -rf "$scratch"
 }
 
@@ -60,7 +58,7 @@ start_services() {
     say "Starting ${SERVICES[*]}"
     for name in "${SERVICES[@]}"; do
         mkdir "$scratch/$name"
-        ! is_installed "$name" || (service_start "$name" "$scratch/$name") &
+        ! is_installed "$name" || (trap : INT TERM; service_start "$name" "$scratch/$name") &
     done
     wait
     for name in "${SERVICES[@]}"; do
@@ -71,8 +69,11 @@ start_services() {
             leave_out "tests on $name: it did not start"
         fi
     done
-    [ ! -s "$scratch/rabbitmq/management_url" ] ||
-        export PROVISIONER_TEST_RABBITMQ_MANAGEMENT="$(cat "$scratch/rabbitmq/management_url")"
+    export PROVISIONER_TEST_SCRATCH=$scratch
+    if [ -s "$scratch/rabbitmq/management_url" ]; then
+        PROVISIONER_TEST_RABBITMQ_MANAGEMENT=$(cat "$scratch/rabbitmq/management_url")
+        export PROVISIONER_TEST_RABBITMQ_MANAGEMENT
+    fi
 }
 
 venv_ensure

@@ -74,6 +74,10 @@ class Box:
         return [hashlib.sha256(base64.urlsafe_b64decode(key)).hexdigest()[:16]
                 for key in self._keys]
 
+    def sealing(self) -> "Box":
+        """A box of the sealing key alone, to tell what other keys have sealed."""
+        return Box(self._keys[:1])
+
     def seal_text(self, plain: str) -> str:
         return self._fernet.encrypt(plain.encode()).decode()
 
@@ -120,9 +124,12 @@ class Box:
         return value
 
     def reseal(self, value: Any) -> Any:
-        """A copy in which every sealed value is sealed with the first key."""
+        """A copy in which every sealed value is sealed with the first key.
+
+        :raises Misconfigured: if no key opens one
+        """
         if is_sealed(value):
-            return {SEALED: self._fernet.rotate(value[SEALED].encode()).decode()}
+            return {SEALED: self.seal_text(self.open_text(value[SEALED]))}
         if isinstance(value, Mapping):
             return {key: self.reseal(item) for key, item in value.items()}
         if isinstance(value, list):
@@ -153,20 +160,52 @@ def read_box(path: str) -> Box:
     return Box(text.splitlines())
 
 
-def add_key(path: str) -> str:
-    """Put a new key first in the key file, which is made if absent (mode 0600).
+def add_key(path: str, *, seals: bool = True) -> str:
+    """Put a new key in the key file, which is made if absent (mode 0600).
 
+    :param seals: first, so that it seals; else last, so that it only opens
     :returns: its fingerprint
     """
     file = pathlib.Path(path)
     file.parent.mkdir(parents=True, exist_ok=True)
-    old = file.read_bytes() if file.exists() else b""
-    text = new_key() + b"\n" + old
+    key, old = new_key(), _key_lines(file) if file.exists() else []
+    _write_keys(file, [key, *old] if seals else [*old, key])
+    return Box([key]).fingerprints()[0]
+
+
+def promote_key(path: str, fingerprint: str) -> None:
+    """Put the key of that fingerprint first in the key file.
+
+    :raises Misconfigured: if the file lacks it
+    """
+    file = pathlib.Path(path)
+    lines = _key_lines(file)
+    held = Box(lines).fingerprints()
+    if fingerprint not in held:
+        raise exceptions.Misconfigured(f"The key file {path} lacks the key {fingerprint}.",
+                                       remedy="Copy the key file from a host whose services run.")
+    chosen = lines.pop(held.index(fingerprint))
+    _write_keys(file, [chosen, *lines])
+
+
+def _key_lines(file: pathlib.Path) -> list[bytes]:
+    return [line.strip() for line in file.read_bytes().splitlines() if line.strip()]
+
+
+def _write_keys(file: pathlib.Path, lines: list[bytes]) -> None:
+    """Replace the key file, owner kept, on disk before this returns: a lost key loses secrets."""
     temporary = file.with_name(file.name + ".new")
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    temporary.unlink(missing_ok=True)
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(descriptor, "wb") as out:
-        out.write(text)
+        if file.exists() and os.geteuid() == 0:
+            os.fchown(descriptor, file.stat().st_uid, file.stat().st_gid)
+        out.write(b"".join(line + b"\n" for line in lines))
         out.flush()
         os.fsync(out.fileno())
     os.replace(temporary, file)
-    return Box(text.splitlines()).fingerprints()[0]
+    folder = os.open(file.parent, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)

@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from provisioner.clock import Clock
 from provisioner.db.fences import Fence
 from provisioner.db.session import Database, Transaction
+from provisioner_conductor.design_library import DesignLibrary
 from provisioner_conductor.hardware import Hardware, Machine
 
 
@@ -24,6 +25,7 @@ class Services:
     database: Database
     hardware: Hardware
     clock: Clock
+    designs: DesignLibrary
     hint: Callable[..., None]
 
 

@@ -6,13 +6,11 @@ and a newer side may know more of them.
 
 import functools
 
-import oslo_messaging
 from oslo_log import log
 
 from provisioner import exceptions
 from provisioner.db import agents, fences, nodes, ports
 from provisioner.db.session import OUTAGE
-from provisioner.rpc import transport
 from provisioner.rpc.client import TaskRequest
 from provisioner_conductor.accept import Acceptor
 from provisioner_conductor.channel import Guard
@@ -48,9 +46,7 @@ def answers(method):
 
 
 class Endpoint:
-    """RPC 1.0."""
-
-    target = oslo_messaging.Target(version=transport.VERSION)
+    """RPC 1.0: what :func:`provisioner.rpc.transport.server` serves."""
 
     def __init__(self, services: Services, lease: Lease, sweeper: Sweeper):
         self._services = services

@@ -31,11 +31,13 @@ class Run:
 
     :ivar version: of the task's row after our last record; tells whether a commit of unknown
         outcome has happened
+    :ivar due: seconds until the task is due again, if it has ended in a wait that nobody woke
     """
 
     fence: Fence
     guard: Guard
     version: int | None = None
+    due: float | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -133,6 +135,8 @@ class Engine:
         following = None
         if loaded.task.state not in tasks.ENDED and not self._has_waited(loaded, context):
             following = self._next(tx, run, loaded)
+        if loaded.task.state == tasks.WAITING and isinstance(outcome, steps.Wait):
+            run.due = outcome.poll
         run.version = tx.scalar(sa.select(tasks.tasks.c.version).where(
             tasks.tasks.c.uuid == run.fence.task))
         return following

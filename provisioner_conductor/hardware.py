@@ -82,6 +82,16 @@ class Hardware:
     def interface(self, node: sa.Row, kind: str) -> Interface:
         return self.type(node.driver).interface(kind, getattr(node, f"{kind}_interface"))
 
+    def seal(self, driver: str, info: Mapping[str, Any]) -> dict[str, Any]:
+        """``driver_info`` with its secrets sealed, by name and by what the driver declares."""
+        secret = [setting.name for setting in self.type(driver).settings().values()
+                  if setting.secret]
+        return self._box.seal(info, secret)
+
+    def open(self, info: Mapping[str, Any]) -> dict[str, Any]:
+        """``driver_info`` in plain. Never to be logged or stored."""
+        return self._box.open(info)
+
     def view(self, node: sa.Row, ports: Iterable[sa.Row]) -> NodeView:
         """What drivers see of a node, secrets opened. Never to be logged or stored."""
         return NodeView(

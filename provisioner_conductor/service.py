@@ -4,10 +4,8 @@ import signal
 import sys
 import threading
 
-import oslo_messaging
 from futurist import periodics
 from oslo_log import log
-from oslo_messaging.rpc import dispatcher
 
 from provisioner import secrets
 from provisioner.clock import Clock
@@ -19,6 +17,7 @@ from provisioner.rpc import transport
 from provisioner.rpc.client import ConductorClient, MembershipView
 from provisioner_conductor import steps
 from provisioner_conductor.context import Services
+from provisioner_conductor.design_library import DesignLibrary
 from provisioner_conductor.endpoint import Endpoint
 from provisioner_conductor.engine import Engine
 from provisioner_conductor.hardware import Hardware
@@ -51,7 +50,8 @@ class Conductor:
             registry.load(conf.conductor.enabled_hardware_types),
             registry.pools(clock), box)
         client = ConductorClient(bus, database, clock)
-        self.services = Services(conf, database, self._hardware, clock, client.hint)
+        self.services = Services(conf, database, self._hardware, clock,
+                                 DesignLibrary(database), client.hint)
         interval = conf.conductor.lease_interval
         self._lease_database = Database(str(database.url.render_as_string(hide_password=False)),
                                         clock, pool=1, lock_timeout=interval / 4)
@@ -60,10 +60,8 @@ class Conductor:
         self.sweeper = Sweeper(self.services, self.lease, view)
         self.workers = Workers(Engine(self.services), conf.conductor.workers, self.sweeper.poke)
         self._power = PowerSync(self.services, conf.conductor.host, view)
-        self._server = oslo_messaging.get_rpc_server(
-            bus, transport.target(conf.conductor.host),
-            [Endpoint(self.services, self.lease, self.sweeper)], executor="threading",
-            access_policy=dispatcher.DefaultRPCAccessPolicy)
+        self._server = transport.server(bus, conf.conductor.host,
+                                        Endpoint(self.services, self.lease, self.sweeper))
         self._periodics = periodics.PeriodicWorker(
             [(callable_, (), {}) for callable_ in self._jobs()])
         self._periodic_thread = threading.Thread(

@@ -6,6 +6,7 @@ last owner lives, because nobody is inside; (b) work under an incarnation that w
 limit, whose channel is revoked first. Safety rests on the take's compare-and-set, never on this.
 """
 
+import math
 import threading
 
 import sqlalchemy as sa
@@ -32,7 +33,8 @@ class Sweeper:
         self._lease = lease
         self._view = view
         self.workers: Workers | None = None
-        self._poked = threading.Event()
+        self._changed = threading.Condition()
+        self._look_at = math.inf
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._loop, name="sweep", daemon=True)
 
@@ -40,22 +42,34 @@ class Sweeper:
         self.workers = workers
         self._thread.start()
 
-    def poke(self) -> None:
-        """Look for work soon. Pokes are coalesced."""
-        self._poked.set()
+    def poke(self, after: float = 0.0) -> None:
+        """Look for work at once, or ``after`` seconds from now. Pokes are coalesced."""
+        with self._changed:
+            self._look_at = min(self._look_at, self._services.clock.elapsed() + after)
+            self._changed.notify()
+
+    def _pause(self) -> None:
+        """Sleep until the next look is due."""
+        clock = self._services.clock
+        until = clock.elapsed() + clock.jitter(self._services.conf.conductor.sweep_interval)
+        with self._changed:
+            while not self._stopping.is_set():
+                left = min(until, self._look_at) - clock.elapsed()
+                if left <= 0:
+                    break
+                clock.wait_change(self._changed, left)
+            self._look_at = math.inf
 
     def stop(self) -> None:
         """Take nothing any more."""
         self._stopping.set()
-        self._poked.set()
+        self.poke()
         if self._thread.is_alive():
             self._thread.join()
 
     def _loop(self) -> None:
-        interval = self._services.conf.conductor.sweep_interval
         while not self._stopping.is_set():
-            self._services.clock.wait(self._poked, self._services.clock.jitter(interval))
-            self._poked.clear()
+            self._pause()
             try:
                 self.sweep()
             except OUTAGE as error:

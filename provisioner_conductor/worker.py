@@ -21,10 +21,11 @@ class Workers:
     """Threads that run tasks.
 
     :param size: tasks run at the same time
-    :param done: called after each run, to look for more work
+    :param done: called after each run with the seconds until its task is due again, to look for
+        more work then
     """
 
-    def __init__(self, engine: Engine, size: int, done: Callable[[], None]):
+    def __init__(self, engine: Engine, size: int, done: Callable[[float], None]):
         self._engine = engine
         self._size = size
         self._done = done
@@ -67,7 +68,7 @@ class Workers:
             with self._lock:
                 self._inside.pop(run.fence.task, None)
                 self._idle.notify_all()
-            self._done()
+            self._done(run.due or 0.0)
 
     def _record_bug(self, run: Run, error: Exception) -> None:
         try:

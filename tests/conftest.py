@@ -191,7 +191,9 @@ def private_service():
 
     def start(name, address="127.0.0.1"):
         _service(name)
-        folder = tempfile.mkdtemp(prefix=f"provisioner-{name}-")
+        # In the scratch folder of test.sh, which ends what a killed test leaves there.
+        folder = tempfile.mkdtemp(prefix=f"provisioner-{name}-",
+                                  dir=os.environ.get("PROVISIONER_TEST_SCRATCH"))
         os.chmod(folder, 0o755)
         service = Service(name, folder, address)
         started.append(service)

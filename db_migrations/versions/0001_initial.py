@@ -85,7 +85,8 @@ _table(
     "secret_keys",
     sa.Column("fingerprint", sa.String(64), primary_key=True),
     _flag("primary"),
-    sa.Column("created_at", Time, nullable=False))
+    sa.Column("created_at", Time, nullable=False),
+    sa.Column("primary_since", Time), sa.Column("retired_at", Time))
 
 _table(
     "nodes", _id(), _uuid(nullable=False, unique=True),

@@ -1,12 +1,13 @@
 """Which keys secrets are sealed with: their fingerprints, never the keys.
 
-A key is registered before anything is sealed with it and stays until nothing is. A process that
-lacks a registered key could not open some secret, so it refuses to start. Registering is
+A key is registered before anything is sealed with it and retired when nothing is. A process that
+lacks a registered key could not open some secret, so it refuses to start; so does one that would
+seal with a retired key, which others may have thrown away. Registering is
 serialized by a row of its own (fingerprint ``""``, no key), so that two processes which start for
 the first time with different key files cannot both succeed.
 """
 
-import datetime
+from collections.abc import Iterable
 from typing import Protocol
 
 import sqlalchemy as sa
@@ -29,30 +30,43 @@ class Keys(Protocol):
 def verify(database: Database, box: Keys) -> None:
     """Refuse a box that lacks a registered key; register its sealing key if that is new.
 
-    :raises Misconfigured: naming the fingerprints that the box lacks
+    :raises Misconfigured: naming the fingerprints that the box lacks, or the retired one that it
+        would seal with
     """
     held = box.fingerprints()
     with database.reader() as tx:
-        known = _require(tx, held)
-    if held[0] not in known:
+        known = registered(tx)
+    require(known, held)
+    if held[0] not in {row.fingerprint for row in known}:
         database.write(lambda tx: _admit(tx, held))
 
 
-def _require(tx: Transaction, held: list[str]) -> set[str]:
-    known = {row.fingerprint for row in registered(tx)}
-    lacking = sorted(known - set(held))
+def require(known: Iterable[sa.Row], held: Iterable[str]) -> None:
+    """:raises Misconfigured: if a registered key is not among those held"""
+    lacking = sorted({row.fingerprint for row in known} - set(held))
     if lacking:
         raise exceptions.Misconfigured(
             f"Secrets are sealed with keys that the key file lacks: {', '.join(lacking)}.",
             remedy="Copy the key file from a host whose services run.", fingerprints=lacking)
-    return known
 
 
 def _admit(tx: Transaction, held: list[str]) -> None:
     lock(tx)
-    if held[0] not in _require(tx, held):
+    known = registered(tx)
+    require(known, held)
+    if held[0] not in {row.fingerprint for row in known}:
+        _refuse_retired(tx, held[0])
         register(tx, held[0])
         set_primary(tx, held[0])
+
+
+def _refuse_retired(tx: Transaction, fingerprint: str) -> None:
+    retired = sa.select(secret_keys).where(secret_keys.c.fingerprint == fingerprint,
+                                           secret_keys.c.retired_at.is_not(None))
+    if tx.one(retired) is not None:
+        raise exceptions.Misconfigured(
+            f"The key file begins with a key that was retired: {fingerprint}.",
+            remedy="Copy the key file from a host whose services run.", fingerprints=[fingerprint])
 
 
 def lock(tx: Transaction) -> None:
@@ -70,33 +84,37 @@ def lock(tx: Transaction) -> None:
 
 
 def registered(tx: Transaction) -> list[sa.Row]:
-    """Keys that something may be sealed with, oldest first: fingerprint, primary, created_at."""
-    return tx.all(sa.select(secret_keys).where(secret_keys.c.fingerprint != _GATE).order_by(
+    """Keys that something may be sealed with, oldest first.
+
+    Columns: fingerprint, primary, created_at, primary_since (None: it never sealed).
+    """
+    return tx.all(sa.select(secret_keys).where(
+        secret_keys.c.fingerprint != _GATE, secret_keys.c.retired_at.is_(None)).order_by(
         secret_keys.c.created_at, secret_keys.c.fingerprint))
 
 
 def register(tx: Transaction, fingerprint: str) -> None:
-    """Add a key that does not seal yet. Call after :func:`lock`."""
-    tx.execute(sa.insert(secret_keys).values(fingerprint=fingerprint, created_at=tx.now()))
+    """Add a key that does not seal yet, unless it is there. Call after :func:`lock`."""
+    if fingerprint not in {row.fingerprint for row in registered(tx)}:
+        tx.execute(sa.insert(secret_keys).values(fingerprint=fingerprint, created_at=tx.now()))
 
 
-def set_primary(tx: Transaction, fingerprint: str) -> datetime.datetime:
-    """Record which key seals from now on; ``created_at`` becomes the time of that.
-
-    Call after :func:`lock`. :returns: that time (UTC, without zone)
-    """
-    tx.execute(sa.update(secret_keys).where(secret_keys.c.primary.is_(True)).values(primary=False))
-    moment = tx.read_now()
-    tx.execute(sa.update(secret_keys).where(secret_keys.c.fingerprint == fingerprint).values(
-        primary=True, created_at=moment))
-    return moment
+def set_primary(tx: Transaction, fingerprint: str) -> None:
+    """Record which registered key seals from now on. Call after :func:`lock`."""
+    tx.execute(sa.update(secret_keys).where(
+        secret_keys.c.primary.is_(True), secret_keys.c.fingerprint != fingerprint).values(
+        primary=False))
+    tx.execute(sa.update(secret_keys).where(
+        secret_keys.c.fingerprint == fingerprint, secret_keys.c.primary.is_(False)).values(
+        primary=True, primary_since=tx.now()))
 
 
-def forget_others(tx: Transaction, fingerprint: str) -> list[str]:
-    """Unregister every key but this one: nothing is sealed with them any more.
+def retire_others(tx: Transaction, fingerprint: str) -> list[str]:
+    """Retire every key but this one: nothing is sealed with them any more.
 
     Call after :func:`lock`. :returns: the fingerprints that went
     """
     others = [row.fingerprint for row in registered(tx) if row.fingerprint != fingerprint]
-    tx.execute(sa.delete(secret_keys).where(secret_keys.c.fingerprint.in_(others)))
+    tx.execute(sa.update(secret_keys).where(secret_keys.c.fingerprint.in_(others)).values(
+        primary=False, retired_at=tx.now()))
     return others

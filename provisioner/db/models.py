@@ -86,7 +86,9 @@ secret_keys = sa.Table(
     "secret_keys", metadata,
     sa.Column("fingerprint", sa.String(64), primary_key=True),
     _flag("primary"),
-    sa.Column("created_at", Time, nullable=False))
+    sa.Column("created_at", Time, nullable=False),
+    sa.Column("primary_since", Time),       # NULL for a key that has not sealed yet
+    sa.Column("retired_at", Time))          # nothing is sealed with it; it must not come back
 
 nodes = sa.Table(
     "nodes", metadata, _id(), _uuid(nullable=False, unique=True),

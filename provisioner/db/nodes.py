@@ -192,6 +192,14 @@ def delete(tx: Transaction, node: sa.Row) -> None:
         tx.execute(sa.delete(table).where(table.c.node_uuid == node.uuid))
 
 
+def lock(tx: Transaction, uuid: str) -> None:
+    """Make others who call this for the same node wait until the transaction ends.
+
+    Writes the row as it is: for changes in tables that belong to a node.
+    """
+    tx.execute(sa.update(nodes).where(nodes.c.uuid == uuid).values(uuid=nodes.c.uuid))
+
+
 def traits(tx: Transaction, uuids: Iterable[str]) -> dict[str, list[str]]:
     """Sorted traits of several nodes, by node uuid."""
     found: dict[str, list[str]] = {}

@@ -36,6 +36,14 @@ def latest() -> str:
     return ScriptDirectory.from_config(_config()).get_current_head()
 
 
+def is_known(revision: str) -> bool:
+    """Whether this program has the migration that leads to a revision."""
+    try:
+        return ScriptDirectory.from_config(_config()).get_revision(revision) is not None
+    except CommandError:
+        return False
+
+
 def create_schema(database: Database) -> None:
     """Make all tables in an empty database.
 

@@ -4,7 +4,7 @@ Every interface does what a real one does, on :class:`provisioner.drivers.client
 the real interfaces of the ramdisk can be mixed in by name.
 """
 
-from provisioner import states
+from provisioner import exceptions, states
 from provisioner.drivers import base
 from provisioner.drivers.boot.ipxe import IpxeBoot
 from provisioner.drivers.clients import fake
@@ -35,6 +35,8 @@ class FakePower(_FakeInterface, base.PowerInterface):
         return channel.read(Request(node.uuid, "power.get"))
 
     def set_power_state(self, channel: base.Channel, node: base.NodeView, target: str) -> None:
+        if target not in self.supported():
+            raise exceptions.Unsupported(f"A fake machine has no \"{target}\".")
         channel.send(Request(node.uuid, "power.set", (target,)))
 
     def supported(self) -> tuple[str, ...]:

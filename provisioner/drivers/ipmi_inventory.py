@@ -18,6 +18,8 @@ _DEVICE_ID, _SYSTEM_GUID = Request(_APP, 0x01), Request(_APP, 0x37)
 # Small enough for every BMC's message size.
 _CHUNK = 16
 _MAX_AREA, _MAX_RECORDS = 2048, 2048
+_RESERVATION_LOST, _NOT_PRESENT = 0xC5, 0xCB
+_RESERVATIONS = 3
 
 # Sensor data records (IPMI 2.0 chapters 33 and 43).
 _FULL_RECORD, _THRESHOLD = 0x01, 0x01
@@ -180,26 +182,52 @@ def _health(status: int) -> str:
 
 
 def _records(channel: base.Channel) -> Iterator[bytes]:
-    reservation = channel.read(Request(_STORAGE, 0x22))[:2]
+    """All records of the repository; a BMC that updates it meanwhile is asked again."""
+    repository = _Repository(channel)
     record = 0
     for _ in range(_MAX_RECORDS):
-        following, data = _record(channel, reservation, record)
+        try:
+            following, data = repository.record(record)
+        except exceptions.RequestRefused as error:
+            if error.where.get("completion_code") != _NOT_PRESENT:
+                raise
+            return
         yield data
         if following in (_LAST_RECORD, record):
             return
         record = following
 
 
-def _record(channel: base.Channel, reservation: bytes, record: int) -> tuple[int, bytes]:
-    """Number of the next record, and this one (IPMI 2.0 section 33.12)."""
-    data, size, following = b"", 5, _LAST_RECORD
-    while len(data) < size:
-        count = min(_CHUNK, size - len(data))
-        reply = channel.read(Request(_STORAGE, 0x23, reservation + struct.pack(
-            "<HBB", record, len(data), count)))
-        if len(reply) < 3:
-            break
-        following, data = struct.unpack_from("<H", reply)[0], data + reply[2:]
-        if len(data) == 5:
-            size = 5 + data[4]
-    return following, data
+class _Repository:
+    """The sensor data repository, read in pieces under a reservation (IPMI 2.0 chapter 33)."""
+
+    def __init__(self, channel: base.Channel):
+        self._channel = channel
+        self._reservation = self._reserve()
+
+    def record(self, number: int) -> tuple[int, bytes]:
+        """Number of the next record, and this one; read anew where the reservation was lost."""
+        for _ in range(_RESERVATIONS):
+            try:
+                return self._read(number)
+            except exceptions.RequestRefused as error:
+                if error.where.get("completion_code") != _RESERVATION_LOST:
+                    raise
+                self._reservation = self._reserve()
+        return self._read(number)
+
+    def _reserve(self) -> bytes:
+        return self._channel.read(Request(_STORAGE, 0x22))[:2]
+
+    def _read(self, number: int) -> tuple[int, bytes]:
+        data, size, following = b"", 5, _LAST_RECORD
+        while len(data) < size:
+            count = min(_CHUNK, size - len(data))
+            reply = self._channel.read(Request(_STORAGE, 0x23, self._reservation + struct.pack(
+                "<HBB", number, len(data), count)))
+            if len(reply) < 3:
+                break
+            following, data = struct.unpack_from("<H", reply)[0], data + reply[2:]
+            if len(data) == 5:
+                size = 5 + data[4]
+        return following, data

@@ -20,6 +20,9 @@ _INHERITANCE = Rule("PR3001", "Host Profile Inheritance", ERROR,
                     "Name a host profile that exists, without going round in circles.")
 _TARGETS = Rule("PR4001", "Bootaction Node Filter", WARNING,
                 "Give every filter and filter set a type, 'intersection' or 'union'.")
+_DOMAIN = Rule("PR2008", "Route Domain Size", ERROR, "Split the domain.")
+#: Routes grow with the square of a domain's networks.
+MAX_DOMAIN = 500
 
 
 class Origin(NamedTuple):
@@ -138,7 +141,7 @@ class _Work:
 def effective(documents: Documents) -> Design:
     """The effective site. Never raises; problems are findings of the design."""
     work = _Work(documents)
-    networks = _with_domain_routes(work.built("Network", build.network))
+    networks = _with_domain_routes(work)
     hardware = work.built("HardwareProfile", build.hardware_profile)
     compiled = _compile_profiles(work)
     node_trees = _compile_nodes(work, compiled)
@@ -177,27 +180,33 @@ def _compile_profiles(work):
 
 
 def _chain(work, compiled, name):
-    """Profiles to compile for ``name``, itself first; None when there is no way to."""
+    """Profiles to compile for ``name``, itself first; None when that cannot be."""
     documents = work.data["HostProfile"]
-    chain: list[str] = []
+    chain: dict[str, None] = {}
     here = name
     while here is not None and here not in compiled:
         problem = ""
         if here in chain:
-            problem = "inherits from itself: " + " <- ".join([*chain[chain.index(here):], here])
+            problem = "inherits from itself: " + _circle(list(chain), here)
         elif ("HostProfile", here) in work.broken:
             return _give_up(work, "HostProfile", chain)
         elif here not in documents:
             problem = f"inherits from host profile {here!r}, which does not exist"
         if problem:
-            last = documents[chain[-1]]
+            last = documents[next(reversed(chain))]
             work.findings.append(_INHERITANCE.finding(
                 f"host profile {last.name!r} {problem}", last.place(("host_profile",)),
                 *(documents[member].place() for member in chain)))
             return _give_up(work, "HostProfile", chain)
-        chain.append(here)
+        chain[here] = None
         here = _parent(documents[here])
-    return chain
+    return list(chain)
+
+
+def _circle(chain, name):
+    members = chain[chain.index(name):]
+    shown = [*members, name] if len(members) <= 10 else [*members[:10], "..."]
+    return " <- ".join(shown)
 
 
 def _give_up(work, kind, names):
@@ -222,16 +231,20 @@ def _compile_nodes(work, compiled):
     return trees
 
 
-def _with_domain_routes(networks: dict[str, Network]) -> dict[str, Network]:
+def _with_domain_routes(work) -> dict[str, Network]:
     """Networks with explicit routes to every other member of the domains that they route to.
 
     The first entry for a domain that has both gateway and metric counts; a network needs not be
     a member itself.
     """
+    networks = work.built("Network", build.network)
     members: dict[str, list[str]] = {}
     for network in networks.values():
         if network.routedomain:
             members.setdefault(network.routedomain, []).append(network.cidr)
+    for domain in [domain for domain, cidrs in members.items() if len(cidrs) > MAX_DOMAIN]:
+        work.findings.append(_DOMAIN.finding(
+            f"route domain {domain[:60]} has {len(members.pop(domain))} networks"))
     return {name: _routed(network, members) for name, network in networks.items()}
 
 

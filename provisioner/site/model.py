@@ -72,6 +72,11 @@ class NetworkLink:
     def bond_mode(self) -> str:
         return self.bonding["mode"]
 
+    @functools.cached_property
+    def carried(self) -> frozenset[str]:
+        """The allowed networks as a set."""
+        return frozenset(self.allowed_networks)
+
 
 @dataclasses.dataclass(frozen=True)
 class Range:
@@ -348,3 +353,16 @@ class Site:
         for node in self.nodes.values():
             groups.setdefault(id(node.storage), (node.storage, []))[1].append(node)
         return list(groups.values())
+
+    def at_each(self, nodes, *path) -> tuple[Place, ...]:
+        """Where a value of several nodes stands, which may be one place."""
+        return tuple(self.at("BaremetalNode", node.name, *path) for node in nodes)
+
+
+def called(names) -> str:
+    """Names for a message: ``node a``, ``nodes a, b``, ``nodes a, b, c and 7 more``."""
+    names = sorted(names)
+    if len(names) == 1:
+        return f"node {names[0]}"
+    more = f" and {len(names) - 3} more" if len(names) > 3 else ""
+    return f"nodes {', '.join(names[:3])}{more}"

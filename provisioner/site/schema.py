@@ -15,7 +15,7 @@ from typing import Any
 
 import jsonschema
 
-from provisioner.site.documents import KINDS, Document
+from provisioner.site.documents import Document
 from provisioner.site.findings import ERROR, WARNING, Finding, Place, Rule
 
 SCHEMA_RULE = Rule("DD001", "Schema Validation", ERROR,
@@ -143,7 +143,3 @@ def _said(error):
         missing = [key for key in error.validator_value if key not in error.instance]
         return f"{', '.join(missing)} is missing"
     return error.message[:200]
-
-
-def kinds() -> tuple[str, ...]:
-    return tuple(KINDS)

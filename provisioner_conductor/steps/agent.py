@@ -95,7 +95,7 @@ def plan_clean(context: Context) -> Outcome:
 
 def _bare(entry: dict) -> dict:
     return {"interface": entry["interface"], "step": entry["step"],
-            "args": entry.get("args") or {}}
+            "args": entry.get("args") or {}, "version": entry.get("version")}
 
 
 @step("agent.step", on_interrupt=PROBE, run_limit=120)

@@ -89,6 +89,10 @@ def parse(settings: Mapping[str, Any]) -> dict[str, Any]:
     failures = {}
     for item in filter(None, (item.strip() for item in values["fake_fail"].split(","))):
         verb, _, count = item.partition(":")
+        if verb not in _VERBS:
+            raise exceptions.InvalidSetting(
+                f"driver_info/fake_fail names {verb!r}, which is no verb.", setting="fake_fail",
+                remedy=f"Use some of: {', '.join(_VERBS)}.")
         failures[verb] = int(_number("fake_fail", count)) if count else None
     values["fake_fail"] = failures
     return values

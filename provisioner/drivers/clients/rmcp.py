@@ -24,6 +24,8 @@ __all__ = ["Request", "RmcpPool", "RmcpTransport"]
 # BMCs drop a session after 60 s of silence, give or take 3 (IPMI 2.0 section 6.12.15): close it
 # before that, rather than find out by retransmissions that it is gone.
 IDLE = 50.0
+# Management controllers are slow: most answer within 0.1 s, busy ones take several times that.
+PAUSE = 0.5
 # A BMC that has not answered by then gives its place in a bulk read to the next one.
 _PATIENCE = 0.4
 _GRACE = 5.0
@@ -37,10 +39,12 @@ class RmcpPool:
     May be used from any thread. The thread of its own starts with the first request.
 
     :param idle: seconds without a request after which a session is closed
+    :param pause: seconds until the first retransmission; later ones take longer
     """
 
-    def __init__(self, clock: Clock, idle: float = IDLE):
+    def __init__(self, clock: Clock, idle: float = IDLE, pause: float = PAUSE):
         self._clock = clock
+        self._pause = pause
         self._idle = idle
         self._links: dict[tuple, Link] = {}
         self._guard = threading.Lock()
@@ -131,7 +135,7 @@ class RmcpPool:
     def _link(self, bmc: rmcp_settings.Bmc) -> Link:
         link = self._links.get(bmc.key)
         if link is None:
-            endpoint = Endpoint(self._sockets, self._clock, bmc.address, bmc.port)
+            endpoint = Endpoint(self._sockets, self._clock, bmc, self._pause)
             link = self._links[bmc.key] = Link(endpoint, self._idle)
         return link
 

@@ -15,7 +15,7 @@ from provisioner.drivers.clients import rmcp_codes as codes
 from provisioner.drivers.clients import rmcp_session as sessions
 from provisioner.drivers.clients import rmcp_wire as wire
 from provisioner.drivers.clients.rmcp_settings import Bmc
-from provisioner.drivers.clients.rmcp_socket import Endpoint, Silent, Turn, pauses
+from provisioner.drivers.clients.rmcp_socket import Endpoint, Silent, Turn
 
 # SHA-256 first: a BMC that knows both should not be talked to with SHA-1.
 _PREFERRED = (17, 3)
@@ -85,7 +85,7 @@ class Link:
 
     async def _persist(self, bmc: Bmc, request: wire.Request, turn: Turn) -> bytes:
         """Try until the deadline, where trying again can help."""
-        waits = pauses()
+        waits = self.endpoint.pauses()
         while True:
             pause = self.endpoint.clock.jitter(next(waits))
             try:
@@ -108,7 +108,7 @@ class Link:
             self._suite = self._session.suite
         try:
             answer = await sessions.command(self.endpoint, self._session, request, turn,
-                                            pauses(_TRIES_IN_SESSION))
+                                            _TRIES_IN_SESSION)
         except Silent:
             await self._drop(turn)
             raise

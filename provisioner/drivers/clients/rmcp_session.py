@@ -12,7 +12,7 @@ from provisioner import exceptions
 from provisioner.drivers.clients import rmcp_codes as codes
 from provisioner.drivers.clients import rmcp_wire as wire
 from provisioner.drivers.clients.rmcp_settings import Bmc
-from provisioner.drivers.clients.rmcp_socket import Endpoint, Silent, Turn, pauses
+from provisioner.drivers.clients.rmcp_socket import Endpoint, Silent, Turn
 
 _APP = 0x06
 _CAPABILITIES, _SET_PRIVILEGE, _CLOSE = 0x38, 0x3B, 0x3C
@@ -71,7 +71,7 @@ class Session:
 
 
 async def command(endpoint: Endpoint, session: Session, request: wire.Request, turn: Turn,
-                  waits: Iterable[float]) -> wire.Answer:
+                  tries: int) -> wire.Answer:
     """Ask one command inside a session.
 
     :raises Silent: the BMC is gone, or has forgotten the session
@@ -81,13 +81,13 @@ async def command(endpoint: Endpoint, session: Session, request: wire.Request, t
 
     def accept(packet: bytes) -> wire.Answer:
         return _matching(wire.answer(session.unseal(packet)), request, number)
-    return await endpoint.ask(lambda: session.seal(payload), accept, turn, waits)
+    return await endpoint.ask(lambda: session.seal(payload), accept, turn, tries)
 
 
 async def close(endpoint: Endpoint, session: Session, turn: Turn) -> None:
     """Give the BMC its slot back; a BMC that does not answer has forgotten it anyway."""
     try:
-        await command(endpoint, session, _close_request(session), turn, pauses(2))
+        await command(endpoint, session, _close_request(session), turn, 2)
     except Silent:
         return
 
@@ -140,7 +140,7 @@ async def _probe(endpoint: Endpoint, bmc: Bmc, turn: Turn) -> None:
     def accept(packet: bytes) -> wire.Answer:
         return _matching(wire.sessionless_answer(packet), request, 0)
     try:
-        answer = await endpoint.ask(lambda: wire.sessionless(request, 0), accept, turn, pauses())
+        answer = await endpoint.ask(lambda: wire.sessionless(request, 0), accept, turn)
     except Silent:
         raise codes.unreachable(bmc.address) from None
     data = codes.check(request, answer, bmc.address)
@@ -152,7 +152,7 @@ async def _probe(endpoint: Endpoint, bmc: Bmc, turn: Turn) -> None:
 async def _raise_privilege(endpoint: Endpoint, session: Session, turn: Turn) -> None:
     bmc = session.bmc
     request = wire.Request(_APP, _SET_PRIVILEGE, bytes([bmc.privilege]))
-    answer = await command(endpoint, session, request, turn, pauses(_SETUP_TRIES))
+    answer = await command(endpoint, session, request, turn, _SETUP_TRIES)
     if answer.code:
         await close(endpoint, session, turn)
         raise exceptions.LoginRefused(
@@ -235,7 +235,7 @@ class _Handshake:
 
         def accept(packet: bytes) -> bytes:
             return self._reply(wire.setup_payload(packet, expected), tag, size)
-        reply = await self.endpoint.ask(lambda: packet, accept, self.turn, pauses(_SETUP_TRIES))
+        reply = await self.endpoint.ask(lambda: packet, accept, self.turn, _SETUP_TRIES)
         if reply[1]:
             raise Refused(reply[1])
         return reply

@@ -9,16 +9,17 @@ import contextlib
 import dataclasses
 import itertools
 import socket
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from provisioner.clock import Clock
 from provisioner.drivers.clients import rmcp_codes as codes
 from provisioner.drivers.clients import rmcp_wire as wire
+from provisioner.drivers.clients.rmcp_settings import Bmc
 
 # Answers of a whole fleet may arrive within one turn of the event loop.
 _RECEIVE_BUFFER = 4 << 20
-_FIRST_PAUSE, _PAUSE_GROWTH, _LONGEST_PAUSE = 0.5, 1.6, 4.0
+_PAUSE_GROWTH, _LONGEST_PAUSE = 1.6, 4.0
 
 
 class Silent(Exception):
@@ -35,13 +36,6 @@ class Turn:
 
     deadline: float
     check: Callable[[], None]
-
-
-def pauses(tries: int | None = None) -> Iterator[float]:
-    """Seconds to wait for an answer before each retransmission, growing; endless by default."""
-    growing = (min(_FIRST_PAUSE * _PAUSE_GROWTH ** min(n, 10), _LONGEST_PAUSE)
-               for n in itertools.count())
-    return itertools.islice(growing, tries)
 
 
 class Sockets:
@@ -93,14 +87,24 @@ class Sockets:
 
 
 class Endpoint:
-    """One BMC's address on the shared sockets."""
+    """One BMC's address on the shared sockets.
 
-    def __init__(self, sockets: Sockets, clock: Clock, address: str, port: int):
-        self.address = address
+    :ivar pause: seconds until the first retransmission
+    """
+
+    def __init__(self, sockets: Sockets, clock: Clock, bmc: Bmc, pause: float):
+        self.address = bmc.address
         self.clock = clock
         self._sockets = sockets
-        self._port = port
+        self._port = bmc.port
+        self._pause = pause
         self._family, self._peer = 0, ()
+
+    def pauses(self, tries: int | None = None) -> Iterator[float]:
+        """Seconds to wait for an answer before each retransmission, growing; endless by default."""
+        growing = (min(self._pause * _PAUSE_GROWTH ** min(n, 16), _LONGEST_PAUSE)
+                   for n in itertools.count())
+        return itertools.islice(growing, tries)
 
     def left(self, turn: Turn) -> float:
         """Seconds until the turn's deadline."""
@@ -135,11 +139,12 @@ class Endpoint:
         self._sockets.send(self._family, self._peer, packet)
 
     async def ask(self, make: Callable[[], bytes], accept: Callable[[bytes], Any], turn: Turn,
-                  waits: Iterable[float]) -> Any:
+                  tries: int | None = None) -> Any:
         """Send what ``make`` gives, again and again, until ``accept`` takes an answer.
 
         :param accept: gives the answer's value, or raises ``wire.Damaged`` to ignore a packet
-        :raises Silent: no answer within the waits or the deadline
+        :param tries: how often to send, or None for until the deadline
+        :raises Silent: no answer to any of them, or within the deadline
         """
         answered = asyncio.get_running_loop().create_future()
 
@@ -149,7 +154,7 @@ class Endpoint:
                     answered.set_result(accept(packet))
 
         with self._sockets.receiving(self._peer, received):
-            for pause in waits:
+            for pause in self.pauses(tries):
                 left = self.left(turn)
                 if left <= 0:
                     break

@@ -48,7 +48,7 @@ def _interface(site, node, interface):
                 remedy="Name a NetworkLink of this design.")
         return
     for index, name in enumerate(interface.networks):
-        if name not in link.allowed_networks:
+        if name not in link.carried:
             yield _RULE.finding(
                 f"network {name} of interface {interface.name} on node {node.name} is not allowed "
                 f"on link {link.name}", place("networks", index),

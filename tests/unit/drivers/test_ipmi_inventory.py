@@ -4,6 +4,7 @@ import pytest
 
 from provisioner import exceptions
 from provisioner.drivers import ipmi_inventory as inventory
+from provisioner.drivers.clients.rmcp import Request
 from tests.unit.drivers.channels import ScriptedChannel
 
 UNKNOWN = exceptions.Unsupported("")
@@ -94,6 +95,23 @@ def test_records_of_other_kinds_are_passed_over():
 def test_a_bmc_without_sensor_records_says_unsupported():
     with pytest.raises(exceptions.Unsupported):
         inventory.sensors(Bmc())
+
+
+def test_an_empty_repository_has_no_sensors():
+    empty = exceptions.RequestRefused("", completion_code=0xCB)
+    channel = ScriptedChannel({Request(0x0A, 0x22): b"\1\0",
+                               Request(0x0A, 0x23, b"\1\0\0\0\0\5"): empty})
+    assert inventory.sensors(channel) == {}
+
+
+def test_a_lost_reservation_is_made_again():
+    lost = exceptions.RequestRefused("", completion_code=0xC5)
+    short = bytes([0, 0, 0x51, 0x12, 0])
+    channel = ScriptedChannel({
+        Request(0x0A, 0x22): [b"\1\0", b"\2\0"],
+        Request(0x0A, 0x23, b"\1\0\0\0\0\5"): lost,
+        Request(0x0A, 0x23, b"\2\0\0\0\0\5"): b"\xff\xff" + short})
+    assert inventory.sensors(channel) == {} and len(channel.reads) == 4
 
 
 def area(start, *texts):
