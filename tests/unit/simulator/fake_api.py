@@ -113,7 +113,7 @@ class FakeApi:
         response = web.StreamResponse()
         await response.prepare(request)
         await response.write(bytes(1024))
-        await asyncio.Event().wait()
+        await asyncio.sleep(3600)
 
     async def _inspection(self, request):
         self._note(self.inspections, await request.json())

@@ -129,6 +129,24 @@ def test_mute_agent_neither_beats_nor_answers_until_it_recovers(api, booting):
     assert call("GET", f"{beat['callback_url']}/v1/status")[0] == 200
 
 
+def test_power_cut_leaves_a_waiting_client_without_an_answer(api, booting):
+    node = booting.nodes[0]
+    beat = boot_agent(api, booting, node)
+    booting.faults(node["name"], agent_mute=True)
+    with socket.create_connection((node["address"], agent_port(beat)), 10) as waiting:
+        waiting.sendall(b"GET /v1/status HTTP/1.1\r\nHost: agent\r\n\r\n")
+        with pytest.raises(TimeoutError):
+            waiting.settimeout(0.2)
+            waiting.recv(1)
+        booting.control("POST", f"/machines/{node['name']}/power", {"power": "off"})
+        waiting.settimeout(10)
+        try:
+            answer = waiting.recv(100)
+        except ConnectionResetError:
+            answer = b""
+    assert answer == b""
+
+
 @pytest.mark.parametrize(("fault", "error"), [
     ({"bad_checksum": True}, "ImageChecksumError"), ({"disk_fail": True}, "ImageWriteError")])
 def test_image_that_does_not_arrive(api, booting, fault, error):
