@@ -37,11 +37,13 @@ def api(shared_api):
 
 @pytest.fixture(scope="session")
 def shared_fleet(shared_api, tmp_path_factory):
-    """Machines that boot from the fake API without delay."""
+    """Machines that boot from the fake API without delay; the simulator must not complain."""
+    folder = tmp_path_factory.mktemp("shared")
     args = ["--boot-url", shared_api.url + "/boot/{mac}.ipxe", "--boot-timeout", "3",
             "--fault", "boot_delay=0.01", "--heartbeat", "0.3", "--disk-size", "16M"]
-    with fleet(_MACHINES, tmp_path_factory.mktemp("shared"), args=args) as running:
+    with fleet(_MACHINES, folder, args=args) as running:
         yield running, itertools.cycle(running.nodes)
+    assert (folder / "simulator.err").read_text() == ""
 
 
 @pytest.fixture

@@ -109,3 +109,13 @@ def test_anything_but_a_script_boots_nothing(api, booting):
     power(booting, node)
     assert booting.wait(node["name"], firmware="no_boot_device")
     assert booting.log(command="bad_script")
+
+
+def test_slow_boot_takes_its_time(api, booting):
+    node = booting.nodes[0]
+    booting.faults(node["name"], boot_delay=0.4)
+    api.boot_agent(node, booting.images)
+    power(booting, node)
+    api.wait_beat(node)
+    fetched, up = booting.log(command="fetch")[-1], booting.log(command="booted_agent")[0]
+    assert up["boottime"] - fetched["boottime"] >= 0.4
