@@ -19,7 +19,7 @@ from tests import sites
 
 ROOT = pathlib.Path(__file__).parents[3]
 EXAMPLES = sorted(glob.glob(str(ROOT / "etc/provisioner/examples/*/*.yaml")))
-CASES = int(os.environ.get("PROVISIONER_FUZZ_CASES", "150"))
+CASES = int(os.environ.get("PROVISIONER_FUZZ_CASES", "100"))
 FUZZ = settings(max_examples=CASES, deadline=None, database=None,
                 suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 
@@ -111,11 +111,40 @@ def test_a_site_in_several_files():
     assert validate(parts).findings == ()
 
 
+def test_what_could_not_be_read_is_not_said_to_be_missing():
+    text = sites.dump([item for item in sites.site(3) if "Profile" not in item["schema"]])
+    assert [found.code for found in judged(text + "---\na: [\n")] == ["DD000"]
+    assert len(judged(text)) > 1
+
+
 def test_a_faulty_document_hides_nothing_and_adds_nothing():
     given_site = sites.site(3)
     sites.by_name(given_site, "Network", "mgmt")["vlan"] = 7
     (found,) = judged(sites.dump(given_site))
     assert found.code == "DD001"
+
+
+@FUZZ
+@given(data=st.data())
+def test_sites_that_must_pass(data):
+    """Sound by construction, however the free choices fall."""
+    draw = data.draw
+    given_site = sites.site(draw(st.integers(0, 6)))
+    mtu = draw(st.integers(1280, 65536))
+    sites.by_name(given_site, "NetworkLink", "data")["mtu"] = mtu
+    mgmt = sites.by_name(given_site, "Network", "mgmt")
+    mgmt["mtu"] = draw(st.integers(1280, mtu))
+    mgmt["vlan"] = str(draw(st.integers(1, 4094)))
+    shares = draw(st.lists(st.integers(1, 33), min_size=1, max_size=3))
+    base = sites.by_name(given_site, "HostProfile", "base")
+    base["storage"]["volume_groups"] = {"data": {"logical_volumes": [
+        {"name": f"v{index}", "size": f"{share}%", "filesystem": {"mountpoint": f"/{index}"}}
+        for index, share in enumerate(shares)]}}
+    base["storage"]["physical_devices"]["sdb"] = {"volume_group": "data"}
+    if draw(st.booleans()):
+        base["interfaces"]["pxe"]["sriov"] = {"vf_count": draw(st.integers(0, 63))}
+    text = sites.dump(draw(st.permutations(given_site)))
+    assert [found for found in judged(text) if found.severity == findings.ERROR] == []
 
 
 @FUZZ
