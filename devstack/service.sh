@@ -48,6 +48,6 @@ case $action in
         service_start "$name" "$dir" "$address"
         ;;
     url) cat "$dir/url" ;;
-    status) alive "$dir/pid" "$(cd "$dir" && pwd -P)" ;;
+    status) alive "$dir/pid" ;;
     *) usage ;;
 esac

@@ -15,6 +15,7 @@ for part in shell packages venv services; do
 done
 cd "$DEVSTACK_TOP"
 
+TOOLS=(ipmitool ipmi_sim ip)
 quick="" arguments=() marks=""
 while [ $# -gt 0 ]; do
     case $1 in
@@ -35,33 +36,29 @@ run_pytest() {
 }
 
 scratch=""
+# Also ends what a test that was killed has left in the scratch folder.
 stop_services() {
-    local name
     [ -n "$scratch" ] || return 0
-    for name in "${SERVICES[@]}"; do
-        service_stop "$name" "$scratch/$name" &
-    done
     wait
+    services_stop_below "$scratch"
     rm -rf "$scratch"
 }
 
-prepare_tools() {
+# All at once, then one by one, so that one package that is not to be had takes no other with it.
+install_parts() {
     local part
-    for part in ipmitool ipmi_sim ip; do
+    packages_ensure "${SERVICES[@]}" "${TOOLS[@]}" && return 0
+    for part in "${SERVICES[@]}" "${TOOLS[@]}"; do
         packages_ensure "$part" || leave_out "tests that need $part: not installed"
     done
-    is_root || leave_out "chaos tests: network namespaces need root"
 }
 
 start_services() {
     local name variable
-    for name in "${SERVICES[@]}"; do
-        packages_ensure "$name" || leave_out "tests on $name: not installed"
-    done
     say "Starting ${SERVICES[*]}"
     for name in "${SERVICES[@]}"; do
         mkdir "$scratch/$name"
-        ! is_installed "$name" || (service_start "$name" "$scratch/$name") &
+        ! is_installed "$name" || (trap : INT TERM; service_start "$name" "$scratch/$name") &
     done
     wait
     for name in "${SERVICES[@]}"; do
@@ -72,8 +69,11 @@ start_services() {
             leave_out "tests on $name: it did not start"
         fi
     done
-    [ ! -s "$scratch/rabbitmq/management_url" ] ||
-        export PROVISIONER_TEST_RABBITMQ_MANAGEMENT="$(cat "$scratch/rabbitmq/management_url")"
+    export PROVISIONER_TEST_SCRATCH=$scratch
+    if [ -s "$scratch/rabbitmq/management_url" ]; then
+        PROVISIONER_TEST_RABBITMQ_MANAGEMENT=$(cat "$scratch/rabbitmq/management_url")
+        export PROVISIONER_TEST_RABBITMQ_MANAGEMENT
+    fi
 }
 
 venv_ensure
@@ -89,7 +89,8 @@ trap 'exit 130' INT TERM
 scratch=$(mktemp -d "${TMPDIR:-/tmp}/provisioner-test.XXXXXX")
 chmod 755 "$scratch"
 unset PROVISIONER_TEST_{POSTGRESQL,MARIADB,RABBITMQ,RABBITMQ_MANAGEMENT}
-prepare_tools
+install_parts
+is_root || leave_out "chaos tests: network namespaces need root"
 start_services
 
 say "Running all tests but chaos"

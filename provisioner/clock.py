@@ -29,6 +29,10 @@ class Clock:
         """Block until ``event`` is set or ``timeout`` seconds have gone; true if it was set."""
         return event.wait(timeout)
 
+    def wait_change(self, condition: threading.Condition, timeout: float) -> None:
+        """Block on ``condition``, whose lock is held, until notified or ``timeout`` has gone."""
+        condition.wait(timeout)
+
     def jitter(self, seconds: float, part: float = 0.2) -> float:
         """``seconds``, moved by up to ``part`` of itself either way."""
         return seconds * (1 + self.random.uniform(-part, part))

@@ -22,8 +22,8 @@ TRANSITIONS: dict[str, frozenset[str]] = {
     PENDING: frozenset({STARTED, SKIPPED}),
     STARTED: frozenset({STARTED, WAITING, DONE, FAILED, PARKED}),
     WAITING: frozenset({STARTED, FAILED, SKIPPED}),
-    FAILED: frozenset({STARTED, SKIPPED}),
-    PARKED: frozenset({STARTED, FAILED, SKIPPED}),
+    FAILED: frozenset({PENDING, SKIPPED}),
+    PARKED: frozenset({PENDING, FAILED, SKIPPED}),
     DONE: frozenset(),
     SKIPPED: frozenset(),
 }
@@ -42,11 +42,14 @@ class Done:
     :ivar result: plain data kept with the step; later steps and people read it
     :ivar node: node fields to set, in the transaction that records this outcome
     :ivar write: called with that transaction, for rows of other tables
+    :ivar expand: steps to be done next, before those that follow in the task's list: for what is
+        only known once the machine has been asked
     """
 
     result: dict | None = None
     node: dict | None = None
     write: Callable[[Any], None] | None = None
+    expand: tuple["StepSpec", ...] = ()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -119,7 +122,7 @@ class StepDef:
 _REGISTRY: dict[str, StepDef] = {}
 
 
-def step(name: str, *, on_interrupt: str, run_limit: float = 60.0, attempts: int = 3,
+def step(name: str, *, on_interrupt: str, run_limit: float = 60.0, attempts: int = 8,
          abortable: bool = True) -> Callable:
     """Register a step function under ``name`` (``<interface or flow>.<verb>``).
 

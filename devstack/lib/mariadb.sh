@@ -38,11 +38,11 @@ mariadb_start() {
         --init-file="$dir/init.sql" --skip-name-resolve --skip-log-bin --performance-schema=OFF \
         --character-set-server=utf8mb4 --innodb-flush-log-at-trx-commit=2 \
         --innodb-buffer-pool-size=64M --max-connections=300) >>"$dir/log" 2>&1 </dev/null 9>&- &
-    echo $! >"$dir/pid"
-    until_true 60 _mariadb_ready "$dir" "$address" "$port" && alive "$dir/pid" "$dir"
+    note_process "$dir/leader" $! && note_process "$dir/pid" $! || return
+    until_true 60 _mariadb_ready "$dir" "$address" "$port" && alive "$dir/pid"
 }
 
 # The server listens only after the init file has run.
-_mariadb_ready() { ! alive "$1/pid" "" || listens "$2" "$3"; }
+_mariadb_ready() { ! alive "$1/pid" || listens "$2" "$3"; }
 
-mariadb_stop() { end_process "$1/pid" "$1" TERM; }
+mariadb_stop() { end_service "$1" TERM; }

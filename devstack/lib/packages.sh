@@ -26,22 +26,23 @@ is_installed() {
     esac
 }
 
-# Keeps a package's own service from starting while it is installed. An existing policy is left.
-_apt_install() {
-    local policy=/usr/sbin/policy-rc.d made="" result=0
+# Keeps a package's own service from starting while it is installed. An existing policy is left;
+# ours goes again however this ends.
+_apt_install() (
+    policy=/usr/sbin/policy-rc.d
     if ! as_root test -e "$policy"; then
+        trap 'as_root rm -f "$policy"' EXIT
         printf '#!/bin/sh\nexit 101\n' | as_root tee "$policy" >/dev/null
         as_root chmod 755 "$policy"
-        made=yes
     fi
     as_root env DEBIAN_FRONTEND=noninteractive LC_ALL=C.UTF-8 apt-get install -y -q \
-        --no-install-recommends -o DPkg::Lock::Timeout=300 -o Dpkg::Options::=--force-confold \
-        "$@" || result=$?
-    [ -z "$made" ] || as_root rm -f "$policy"
-    return "$result"
-}
+        --no-install-recommends -o DPkg::Lock::Timeout=300 -o Dpkg::Options::=--force-confold "$@"
+)
 
+APT_UPDATED=""
 _apt_update() {
+    [ -z "$APT_UPDATED" ] || return 0
+    APT_UPDATED=yes
     as_root env DEBIAN_FRONTEND=noninteractive apt-get update -q -o DPkg::Lock::Timeout=300
 }
 

@@ -30,13 +30,13 @@ postgresql_start() {
         -c listen_addresses="$address" -c unix_socket_directories= -c fsync=off \
         -c full_page_writes=off -c max_connections=300 -c shared_buffers=64MB) \
         >>"$dir/log" 2>&1 </dev/null 9>&- &
-    echo $! >"$dir/pid"
-    until_true 60 _postgresql_ready "$dir" "$address" "$port" && alive "$dir/pid" "$dir"
+    note_process "$dir/leader" $! && note_process "$dir/pid" $! || return
+    until_true 60 _postgresql_ready "$dir" "$address" "$port" && alive "$dir/pid"
 }
 
 _postgresql_ready() {
-    alive "$1/pid" "" || return 0
+    alive "$1/pid" || return 0
     "$(postgresql_bin)/pg_isready" -q -h "$2" -p "$3"
 }
 
-postgresql_stop() { end_process "$1/pid" "$1" INT; }
+postgresql_stop() { end_service "$1" INT; }

@@ -39,8 +39,9 @@ rabbitmq_start() {
     _rabbitmq_configure "$dir" "$address" "$secret" "$amqp" "$management"
     (run_as rabbitmq setsid epmd -port "$epmd" -address 127.0.0.1) \
         >>"$dir/log" 2>&1 </dev/null 9>&- &
-    echo $! >"$dir/epmd.pid"
-    until_true 10 listens 127.0.0.1 "$epmd" || return
+    note_process "$dir/epmd" $! || return
+    until_true 10 listens 127.0.0.1 "$epmd" && alive "$dir/epmd" || return
+    rm -f "$dir/data/pid"
     (cd "$dir/data" && run_as rabbitmq setsid env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin \
         LC_ALL=C.UTF-8 HOME="$dir/data" ERL_EPMD_PORT="$epmd" ERL_EPMD_ADDRESS=127.0.0.1 \
         RABBITMQ_NODENAME="provisioner-$amqp@localhost" RABBITMQ_DIST_PORT="$distribution" \
@@ -49,20 +50,19 @@ rabbitmq_start() {
         RABBITMQ_MNESIA_BASE="$dir/data/mnesia" RABBITMQ_LOG_BASE="$dir/data/log" \
         RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS="-kernel inet_dist_use_interface {127,0,0,1} +sbwt none" \
         /usr/lib/rabbitmq/bin/rabbitmq-server) >>"$dir/log" 2>&1 </dev/null 9>&- &
-    echo $! >"$dir/pid"
-    until_true 90 _rabbitmq_ready "$dir" "$address" "$amqp" "$management" || return
-    alive "$dir/pid" "" || return
+    note_process "$dir/leader" $! || return
     # The script of the package waits for the broker; the broker is the one to signal.
-    cp "$dir/data/pid" "$dir/pid"
-    alive "$dir/pid" "$dir"
+    until_true 30 _rabbitmq_has_broker "$dir" && note_process "$dir/pid" "$(cat "$dir/data/pid")" ||
+        return
+    until_true 90 _rabbitmq_ready "$dir" "$address" "$amqp" "$management" && alive "$dir/pid"
 }
 
+_rabbitmq_has_broker() { ! alive "$1/leader" || [ -s "$1/data/pid" ]; }
+
 # The broker listens last of all in its start.
-_rabbitmq_ready() { ! alive "$1/pid" "" || { listens "$2" "$3" && listens "$2" "$4"; }; }
+_rabbitmq_ready() { ! alive "$1/pid" || { listens "$2" "$3" && listens "$2" "$4"; }; }
 
 rabbitmq_stop() {
-    local epmd
-    end_process "$1/pid" "$1" TERM
-    epmd=$(cut -d' ' -f3 "$1/ports" 2>/dev/null) || return 0
-    end_process "$1/epmd.pid" "-port $epmd" TERM
+    end_service "$1" TERM
+    end_process "$1/epmd" TERM
 }

@@ -1,9 +1,10 @@
 # Private instances of RabbitMQ, PostgreSQL and MariaDB: any number at once, without systemd.
-# Sourced after packages.sh.
+# Sourced after packages.sh and venv.sh.
 #
-# An instance is a folder, which holds: data/, log, and the files pid, port, url, secret. It
+# An instance is a folder, which holds: data/, log, and the files name, pid, port, url, secret. It
 # listens on one address (loopback by default). Ports and passwords outlive a stop, so that a
-# URL stays right over a restart. As root, a service runs as the user of its package.
+# URL stays right over a restart. As root, a service runs as the user of its package. It runs in a
+# session of its own; what we started is in the file leader, the process to signal in pid.
 
 SERVICES=(rabbitmq postgresql mariadb)
 SERVICE_USER=provisioner
@@ -16,7 +17,7 @@ done
 # free_ports ADDRESS COUNT: distinct free ports. Taken from below the ephemeral range: a port in
 # that range could be taken, while a service is down, by the connection of a client to itself.
 free_ports() {
-    python3 - "$1" "$2" <<'PYTHON'
+    "$(find_python)" - "$1" "$2" <<'PYTHON'
 import random, socket, sys
 held = []
 while len(held) < int(sys.argv[2]):
@@ -49,26 +50,45 @@ until_true() {
 
 listens() { (exec 3<>"/dev/tcp/$1/$2") 2>/dev/null; }
 
-# alive PIDFILE MARK: whether that process runs and is still the one meant: MARK (a path or an
-# argument) is part of its command line.
+# When a process started, in clock ticks since the boot. Fails if it is gone, or a zombie.
+_birth() {
+    local stat
+    read -r stat 2>/dev/null <"/proc/$1/stat" || return
+    # The name, in parentheses, may hold anything; the state comes next.
+    read -ra stat <<<"${stat##*) }"
+    [ "${stat[0]}" != Z ] && echo "${stat[19]}"
+}
+
+# note_process FILE PID: writes the id to FILE, and to FILE.birth what tells it from a later one.
+note_process() {
+    _birth "$2" >"$1.birth" || return
+    echo "$2" >"$1"
+}
+
+# alive FILE: whether the process noted there still runs.
 alive() {
-    local pid
-    pid=$(cat "$1" 2>/dev/null) && [ -n "$pid" ] || return 1
-    tr '\0' ' ' 2>/dev/null <"/proc/$pid/cmdline" | grep -qF -- "$2"
+    [ -s "$1" ] && [ "$(_birth "$(cat "$1")")" = "$(cat "$1.birth" 2>/dev/null)" ]
 }
 
-_gone() { ! alive "$@"; }
+gone() { ! alive "$1"; }
 
-# end_process PIDFILE MARK SIGNAL: asks, waits, insists.
+# end_process FILE SIGNAL [LEADER]: asks the process of FILE and waits for its end; then kills what
+# is left of the session that LEADER began.
 end_process() {
-    local file=$1 mark=$2 signal=$3
-    if alive "$file" "$mark"; then
-        kill -"$signal" "$(cat "$file")"
-        until_true 20 _gone "$file" "$mark" || kill -KILL "$(cat "$file")" 2>/dev/null || true
-        until_true 5 _gone "$file" "$mark"
+    local file=$1 signal=$2 leader=${3:-$1}
+    if alive "$file" || alive "$leader"; then
+        if alive "$file"; then
+            kill -"$signal" "$(cat "$file")" 2>/dev/null || true
+            until_true 20 gone "$file" || true
+        fi
+        kill -KILL -- "-$(cat "$leader")" 2>/dev/null || true
+        until_true 5 gone "$leader" && until_true 5 gone "$file"
     fi
-    rm -f "$file"
+    rm -f "$file" "$file.birth" "$leader" "$leader.birth"
 }
+
+# end_service DIR SIGNAL: ends the process in DIR/pid, and whatever is left of its session.
+end_service() { end_process "$1/pid" "$2" "$1/leader"; }
 
 _service_prepare() {
     local user=$1 dir=$2
@@ -90,7 +110,8 @@ service_start() {
     _service_prepare "$("${name}_user")" "$dir"
     dir=$(cd "$dir" && pwd -P)
     echo "$address" >"$dir/address"
-    ! alive "$dir/pid" "$dir" || return 0
+    echo "$name" >"$dir/name"
+    ! alive "$dir/pid" || return 0
     for attempt in 1 2 3; do
         [ -s "$dir/url" ] || free_ports "$address" 4 >"$dir/ports"
         cut -d' ' -f1 "$dir/ports" >"$dir/port"
@@ -109,4 +130,15 @@ service_stop() {
     local dir
     dir=$(cd "$2" 2>/dev/null && pwd -P) || return 0
     "${1}_stop" "$dir"
+}
+
+# services_stop_below DIR: stops every instance whose folder lies right below DIR, all at once.
+services_stop_below() {
+    local leader dir
+    for leader in "$1"/*/leader; do
+        [ -e "$leader" ] || continue
+        dir=$(dirname "$leader")
+        service_stop "$(cat "$dir/name")" "$dir" &
+    done
+    wait
 }

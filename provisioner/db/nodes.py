@@ -19,14 +19,14 @@ ENGINE_COLUMNS = frozenset({
 
 
 def create(tx: Transaction, values: dict[str, Any]) -> str:
-    """Insert a node in state ``enroll``; its uuid.
+    """Insert a node, in state ``enroll`` unless ``values`` say another; its uuid.
 
-    :param values: API fields; ``uuid`` is optional
+    :param values: columns; ``uuid`` is optional
     :raises oslo_db.exception.DBDuplicateEntry: if uuid, name or instance_uuid is taken
     """
     uuid = values.get("uuid") or new_uuid()
-    tx.execute(sa.insert(nodes).values(
-        provision_state=states.ENROLL, created_at=tx.now(), **{**values, "uuid": uuid}))
+    tx.execute(sa.insert(nodes).values({
+        "provision_state": states.ENROLL, "created_at": tx.now(), **values, "uuid": uuid}))
     return uuid
 
 
@@ -191,6 +191,14 @@ def delete(tx: Transaction, node: sa.Row) -> None:
     for table in (node_traits, models.node_agents, models.inventories, models.ports,
                   models.boot_scripts):
         tx.execute(sa.delete(table).where(table.c.node_uuid == node.uuid))
+
+
+def lock(tx: Transaction, uuid: str) -> None:
+    """Make others who call this for the same node wait until the transaction ends.
+
+    Writes the row as it is: for changes in tables that belong to a node.
+    """
+    tx.execute(sa.update(nodes).where(nodes.c.uuid == uuid).values(uuid=nodes.c.uuid))
 
 
 def traits(tx: Transaction, uuids: Iterable[str]) -> dict[str, list[str]]:

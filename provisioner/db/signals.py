@@ -29,6 +29,11 @@ def send(tx: Transaction, task: str, kind: str, data: dict | None = None,
     return True
 
 
+#: kinds that only wake: whoever is woken looks at the rows they are about
+WAKE_UPS = ("child", "heartbeat")
+
+
 def of(tx: Transaction, task: str) -> list[sa.Row]:
-    """All signals of a task, oldest first."""
-    return tx.all(sa.select(signals).where(signals.c.task == task).order_by(signals.c.id))
+    """The signals of a task that say something beyond "look again", oldest first."""
+    return tx.all(sa.select(signals).where(
+        signals.c.task == task, signals.c.kind.not_in(WAKE_UPS)).order_by(signals.c.id))

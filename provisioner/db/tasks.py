@@ -22,6 +22,9 @@ SUCCEEDED = "succeeded"
 FAILED = "failed"
 CANCELLED = "cancelled"
 PARKED = "parked"
+
+#: distance between the positions of two steps, so that a step can put others behind itself
+SPACING = 1000
 __all__ = ["ENDED", "NewTask", "Waiting"]
 
 
@@ -66,12 +69,18 @@ def insert(tx: Transaction, new: NewTask) -> str:
     tx.execute(sa.insert(tasks).values(
         uuid=uuid, state=RUNNABLE if new.steps else SUCCEEDED, due_at=tx.now(),
         created_at=tx.now(), updated_at=tx.now(), **ended, **values))
-    if new.steps:
-        tx.execute(sa.insert(steps), [
-            {"task": uuid, "position": position, "name": spec.name, "args": spec.args,
-             "event": spec.event, "state": PENDING, "attempt": 0, "polls": 0}
-            for position, spec in enumerate(new.steps)])
+    insert_steps(tx, uuid, new.steps, SPACING)
     return uuid
+
+
+def insert_steps(tx: Transaction, uuid: str, specs: Sequence[StepSpec], first: int,
+                 spacing: int = SPACING) -> None:
+    """Insert steps at positions ``first``, ``first + spacing`` …"""
+    if specs:
+        tx.execute(sa.insert(steps), [
+            {"task": uuid, "position": first + number * spacing, "name": spec.name,
+             "args": spec.args, "event": spec.event, "state": PENDING, "attempt": 0, "polls": 0}
+            for number, spec in enumerate(specs)])
 
 
 def get(tx: Transaction, uuid: str) -> sa.Row | None:

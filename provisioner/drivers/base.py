@@ -13,7 +13,7 @@ and settings, and answers plain data. What must stay true:
 
 import abc
 import dataclasses
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, ClassVar, Protocol
 
 from provisioner import exceptions, states
@@ -156,6 +156,18 @@ class PowerInterface(Interface):
 
         :raises Unsupported: if this hardware does not know the target
         """
+
+    def read_many(self, pool: TransportPool, nodes: Sequence[NodeView],
+                  on_result: Callable[[int, str | exceptions.ProvisionerError], None],
+                  timeout: float = 10.0) -> None:
+        """Read the power state of a fleet; only where ``bulk`` is true.
+
+        ``on_result(index, state or error)`` is called in the caller's thread, once for each node,
+        as its answer comes in; machines that do not answer delay nobody else.
+
+        :param timeout: seconds for each machine
+        """
+        raise exceptions.Unsupported("this power interface reads one machine at a time")
 
     def supported(self) -> tuple[str, ...]:
         """The targets that :meth:`set_power_state` knows."""

@@ -1,0 +1,1 @@
+"""Site designs: documents in, an effective site and findings out. Pure; no input or output."""

@@ -1,0 +1,203 @@
+"""From a request to a task, in one transaction.
+
+The request key is looked up first, so a repeated request finds its task; settings are checked
+without hardware; then task, steps and the node's new state are written together, if the node is
+free. Whoever accepts need not be who runs it: the ring's owner does.
+"""
+
+import datetime
+from collections.abc import Callable
+
+import sqlalchemy as sa
+from oslo_db import exception as db_exception
+
+from provisioner import exceptions, states
+from provisioner.db import events, fences, nodes, ports, signals, tasks
+from provisioner.db.session import Transaction
+from provisioner.rpc.client import TaskRequest
+from provisioner_conductor import flows
+from provisioner_conductor.context import Services
+from provisioner_conductor.flows.base import Flow, Request
+
+
+class Acceptor:
+    """Accepts requests. Safe for use by several threads."""
+
+    def __init__(self, services: Services):
+        self._services = services
+        self._special: dict[str, Callable[[Transaction, TaskRequest], str]] = {
+            "abort": self._abort, "retry": self._retry, "resume": self._unpark,
+            "skip": self._unpark, "fail": self._unpark}
+
+    def accept(self, request: TaskRequest) -> str:
+        """The uuid of the task that the request makes, or has made before.
+
+        :raises KeyReused: if the key was used for a different request
+        :raises Unavailable: if ``not_after`` has passed
+        :raises Invalid: :raises Conflict: what is wrong with it
+        """
+        try:
+            return self._services.database.write(lambda tx: self._accept(tx, request))
+        except db_exception.DBDuplicateEntry:
+            # The same request, accepted by another conductor at the same moment.
+            return self._services.database.write(lambda tx: self._accept(tx, request))
+
+    def _accept(self, tx: Transaction, request: TaskRequest) -> str:
+        known = tasks.by_request_key(tx, request.request_key)
+        if known is not None:
+            if known.request_digest != request.request_digest:
+                raise exceptions.KeyReused("This Idempotency-Key was used for another request.")
+            return known.uuid
+        if tx.read_now() > datetime.datetime.fromisoformat(request.not_after):
+            raise exceptions.Unavailable("The request came too late to be accepted.")
+        if request.action in self._special:
+            return self._special[request.action](tx, request)
+        flow = flows.get(request.action)
+        if flow.site:
+            return self._accept_site(tx, request, flow)
+        return accept_node(tx, self._services, request, flow)
+
+    def _accept_site(self, tx: Transaction, request: TaskRequest, flow: Flow) -> str:
+        plan = flow.plan(Request(None, request.args, self._services.conf.conductor))
+        uuid = tasks.insert(tx, tasks.NewTask(
+            steps=plan, site=request.site, design=request.design, design_ref=request.design_ref,
+            node_filter=request.node_filter, **_common(request)))
+        events.append(tx, events.Event(kind="task.accepted", task=uuid, user=request.user,
+                                       message=f"Task {request.action} accepted"))
+        return uuid
+
+    def _abort(self, tx: Transaction, request: TaskRequest) -> str:
+        """Signal the node's task to stop. A state that only an event leaves is left by it."""
+        node = nodes.require(tx, request.node)
+        if not states.can(node.provision_state, "abort"):
+            states.next_state(node.provision_state, "abort")
+        if node.task is not None:
+            signals.send(tx, node.task, "abort", user=request.user)
+            return node.task
+        raise exceptions.Conflict(f"Node {node.name or node.uuid} has no task to abort.",
+                                  remedy="Ask for 'manage' or 'deleted' instead.")
+
+    def _retry(self, tx: Transaction, request: TaskRequest) -> str:
+        """Run an ended site task again: what has failed, with a new retry number."""
+        task = _ended_task(tx, request, (tasks.FAILED, tasks.CANCELLED, tasks.PARKED))
+        if task.node is not None:
+            raise exceptions.Invalid("Only a site task is retried.",
+                                     remedy="Repeat the node's verb instead.")
+        for step in tasks.steps_of(tx, task.uuid):
+            if step.name == "site.children" or step.state != "done":
+                tasks.update_step(tx, task.uuid, step.position, state="pending", attempt=0,
+                                  started_at=None, deadline=None, finished_at=None, error=None,
+                                  result=None)
+        _reopen(tx, task, request, retry=task.retry + 1, result=None)
+        return task.uuid
+
+    def _unpark(self, tx: Transaction, request: TaskRequest) -> str:
+        """A person's word on a parked step: run it again, skip it, or give it up."""
+        task = _ended_task(tx, request, (tasks.PARKED,))
+        new_state = {"resume": "pending", "skip": "skipped", "fail": "failed"}[request.action]
+        for step in tasks.steps_of(tx, task.uuid):
+            if step.state == "parked":
+                tasks.update_step(tx, task.uuid, step.position, state=new_state)
+        if task.node is not None:
+            node = nodes.require(tx, task.node)
+            if node.task is not None:
+                raise exceptions.NodeBusy(f"Node {node.name or node.uuid} has another task.")
+            fences.supersede(tx, node, task.uuid)
+            nodes.update_engine(tx, node.uuid, {
+                "provision_state": (task.result or {}).get("parked_in", node.provision_state),
+                "provision_updated_at": tx.now(), "maintenance": False, "fault": None,
+                "maintenance_reason": None, "last_error": None})
+        _reopen(tx, task, request)
+        return task.uuid
+
+
+def _ended_task(tx: Transaction, request: TaskRequest, allowed: tuple[str, ...]) -> sa.Row:
+    task = tasks.get(tx, request.args["task"])
+    if task is None:
+        raise exceptions.NotFound(f"Task {request.args['task']} could not be found.")
+    if task.state not in allowed:
+        raise exceptions.InvalidState(
+            f"Task {task.uuid} is {task.state}; {request.action} is for tasks that are "
+            f"{' or '.join(allowed)}.", task=task.uuid)
+    return task
+
+
+def _reopen(tx: Transaction, task: sa.Row, request: TaskRequest, **values) -> None:
+    tasks.update(tx, task.uuid, state=tasks.RUNNABLE, due_at=tx.now(), finished_at=None,
+                 error=None, **values)
+    events.append(tx, events.Event(
+        kind=f"task.{request.action}", node=task.node, task=task.uuid, user=request.user,
+        message=f"Task {task.action}: {request.action} asked for",
+        data={"reason": request.args.get("reason")}))
+
+
+def _common(request: TaskRequest) -> dict:
+    return {"action": request.action, "args": request.args, "user": request.user,
+            "request_key": request.request_key, "request_digest": request.request_digest,
+            "request_id": request.request_id, "project": request.project}
+
+
+def accept_node(tx: Transaction, services: Services, request: TaskRequest, flow: Flow,
+                **parentage) -> str:
+    """Insert a node's task and move the node into its first state.
+
+    :param parentage: parent, root and retry, for a child of a site task
+    :raises NodeBusy: while the node has another task that this one does not supersede
+    """
+    node = nodes.require(tx, request.node)
+    if flow.provision:
+        states.next_state(node.provision_state, flow.event)
+    _refuse(node, flow)
+    hardware = services.hardware
+    hardware.validate(node, ports.of_node(tx, node.uuid), flow.validates)
+    plan = flow.plan(Request(node, request.args, services.conf.conductor,
+                             lambda kind: hardware.interface(node, kind)))
+    uuid = tasks.insert(tx, tasks.NewTask(
+        steps=plan, node=node.uuid, node_name=node.name, **_common(request), **parentage))
+    if node.task is not None:
+        _supersede(tx, node, flow)
+    fences.supersede(tx, node, uuid if plan else None)
+    _move(tx, node, flow, bool(plan))
+    events.append(tx, events.Event(
+        kind="task.accepted", node=node.uuid, task=uuid, user=request.user,
+        message=f"Task {request.action} accepted", data={"action": request.action}))
+    return uuid
+
+
+def _refuse(node: sa.Row, flow: Flow) -> None:
+    if node.maintenance and not flow.maintenance:
+        raise exceptions.InMaintenance(
+            f"The {flow.action} operation can't be performed on node {node.uuid} because it's "
+            "in maintenance mode.", node=node.uuid)
+    if node.protected and flow.action in ("rebuild", "delete"):
+        raise exceptions.NodeProtected(f"Node {node.name or node.uuid} is protected.",
+                                       node=node.uuid)
+
+
+def _supersede(tx: Transaction, node: sa.Row, flow: Flow) -> None:
+    """End the present task, in whose steps nobody is inside, in favour of a delete."""
+    if flow.action != "delete" or node.incarnation is not None:
+        raise exceptions.NodeBusy(
+            f"Node {node.name or node.uuid} is locked by host {node.reservation or 'another'}, "
+            "please retry after the current operation is completed.", node=node.uuid)
+    old = tasks.get(tx, node.task)
+    tasks.update(tx, old.uuid, state=tasks.CANCELLED, finished_at=tx.now(), wait_for=None,
+                 error={"code": "Superseded", "message": "A delete took its place.",
+                        "remedy": "", "where": {}})
+    if old.parent is not None:
+        signals.send(tx, old.parent, "child", {"task": old.uuid, "state": tasks.CANCELLED})
+
+
+def _move(tx: Transaction, node: sa.Row, flow: Flow, lasting: bool) -> None:
+    """The node's state as the client sees it from now on; all the way if there is no step."""
+    values: dict = {"last_error": None}
+    if flow.provision:
+        state, target = states.next_state(node.provision_state, flow.event,
+                                          node.target_provision_state)
+        if not lasting and state not in states.STABLE:
+            state, target = states.next_state(state, flow.final, target)
+        values.update(provision_state=state, target_provision_state=target,
+                      provision_updated_at=tx.now())
+        if node.fault and state in states.STABLE:
+            values.update(fault=None, maintenance=False, maintenance_reason=None)
+    nodes.update_engine(tx, node.uuid, values)

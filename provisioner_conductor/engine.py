@@ -1,0 +1,173 @@
+"""The one loop: record, call, record.
+
+``Engine.run`` carries a task from where it stands to its next wait or its end. Starting and
+resuming are the same: each round is one transaction that locks the fence, records the outcome of
+the call before, decides what is next and records its start; then the step's function is called
+outside of any transaction. The engine names no flow.
+"""
+
+import dataclasses
+
+import sqlalchemy as sa
+from oslo_log import log
+
+from provisioner import exceptions, steps
+from provisioner.db import agents, nodes, ports, signals, tasks
+from provisioner.db.fences import Fence
+from provisioner.db.session import OUTAGE, Transaction
+from provisioner_conductor import ending, recording, recovery
+from provisioner_conductor.channel import Guard
+from provisioner_conductor.context import Context, Services
+
+LOG = log.getLogger(__name__)
+
+#: seconds between two tries to record while the database does not answer
+RECORD_RETRY = 0.5
+
+
+@dataclasses.dataclass
+class Run:
+    """One worker inside one task.
+
+    :ivar version: of the task's row after our last record; tells whether a commit of unknown
+        outcome has happened
+    :ivar due: seconds until the task is due again, if it has ended in a wait that nobody woke
+    """
+
+    fence: Fence
+    guard: Guard
+    version: int | None = None
+    due: float | None = None
+
+
+@dataclasses.dataclass(frozen=True)
+class Loaded:
+    """Rows of one task as one transaction sees them."""
+
+    task: sa.Row
+    steps: list
+    node: sa.Row | None
+    ports: list
+    agent: sa.Row | None
+    signals: list
+
+
+def load(tx: Transaction, uuid: str) -> Loaded:
+    """Everything a step may look at."""
+    task = tasks.get(tx, uuid)
+    if task is None:
+        raise exceptions.FenceLost(f"Task {uuid} is gone.", task=uuid)
+    node = nodes.get(tx, task.node) if task.node else None
+    return Loaded(task, tasks.steps_of(tx, uuid), node,
+                  ports.of_node(tx, node.uuid) if node else [],
+                  agents.get(tx, node.uuid) if node else None, signals.of(tx, uuid))
+
+
+class Engine:
+    """Runs tasks. Safe for use by several threads, each inside another task."""
+
+    def __init__(self, services: Services):
+        self._services = services
+
+    def run(self, run: Run) -> None:
+        """From where the task stands to its next wait, or its end.
+
+        :raises FenceLost: if another owner has taken it; nothing was recorded
+        :raises LeaseLost: if this incarnation is over; the task is taken up elsewhere
+        """
+        context, outcome = self._record(run, None, None), None
+        while context is not None:
+            outcome = self._call(run, context)
+            context = self._record(run, context, outcome)
+
+    def _call(self, run: Run, context: Context) -> steps.Outcome:
+        """Call the step's function; an error that was raised is an outcome too."""
+        definition = steps.get(context.step.name)
+        try:
+            run.guard.check()
+            return definition.function(context)
+        except (exceptions.FenceLost, exceptions.LeaseLost):
+            raise
+        except exceptions.ProvisionerError as error:
+            passing = isinstance(error, exceptions.HardwareError) and not isinstance(
+                error, exceptions.LoginRefused | exceptions.Unsupported)
+            return steps.Failed(error.as_dict(), retryable=passing)
+
+    def _record(self, run: Run, context: Context | None,
+                outcome: steps.Outcome | None) -> Context | None:
+        """Record, until the database says it has; the next call, or None."""
+        while True:
+            try:
+                return self._services.database.write(
+                    lambda tx: self._round(tx, run, context, outcome))
+            except OUTAGE as error:
+                # Whether it happened is found out by the task's version, not by trying blindly.
+                LOG.warning("Task %s: record not confirmed: %s", run.fence.task, error)
+                run.guard.check()
+                self._services.clock.wait(recording.NEVER, RECORD_RETRY)
+
+    def record_bug(self, run: Run, error: Exception) -> None:
+        """End the task of a step whose function raised what nobody expected.
+
+        :raises FenceLost:
+        """
+        def body(tx: Transaction) -> None:
+            run.fence.lock(tx)
+            loaded = load(tx, run.fence.task)
+            if loaded.task.state in tasks.ENDED:
+                return
+            failure = exceptions.ProvisionerError(
+                f"Internal error: {type(error).__name__}: {error}",
+                remedy="This is a bug; the conductor's log has the whole story.")
+            recording.bug(tx, run.fence, loaded.task, loaded.steps, failure)
+            ending.finish(tx, run.fence, tasks.get(tx, loaded.task.uuid),
+                          recovery.Finish(tasks.FAILED))
+        self._services.database.write(body)
+
+    def _round(self, tx: Transaction, run: Run, context: Context | None,
+               outcome: steps.Outcome | None) -> Context | None:
+        run.fence.lock(tx)
+        loaded = load(tx, run.fence.task)
+        unrecorded = context is not None and loaded.task.version == run.version
+        if unrecorded:
+            recording.outcome(tx, run.fence, context, outcome)
+            loaded = load(tx, run.fence.task)
+        following = None
+        if loaded.task.state not in tasks.ENDED and not self._has_waited(loaded, context):
+            following = self._next(tx, run, loaded)
+        if loaded.task.state == tasks.WAITING and isinstance(outcome, steps.Wait):
+            run.due = outcome.poll
+        run.version = tx.scalar(sa.select(tasks.tasks.c.version).where(
+            tasks.tasks.c.uuid == run.fence.task))
+        return following
+
+    @staticmethod
+    def _has_waited(loaded: Loaded, context: Context | None) -> bool:
+        """Whether the call just recorded ended in a wait, so that this worker is through."""
+        return context is not None and loaded.task.state in (tasks.WAITING, tasks.RUNNABLE)
+
+    def _next(self, tx: Transaction, run: Run, loaded: Loaded) -> Context | None:
+        """Record what is next: a start, or the end of the task."""
+        stopped = next((row.kind for row in loaded.signals if row.kind in recovery.STOP), None)
+        decision = recovery.decide(loaded.task, loaded.steps, stopped, run.fence.epoch)
+        if isinstance(decision, recovery.Call):
+            step = recording.start(tx, run.fence, loaded.task, decision)
+            return self._context(tx, run, step, decision)
+        if isinstance(decision, recovery.Park):
+            ending.park(tx, run.fence, loaded.task, decision.step)
+        else:
+            ending.finish(tx, run.fence, loaded.task, decision)
+        return None
+
+    def _context(self, tx: Transaction, run: Run, step: sa.Row,
+                 call: recovery.Call) -> Context:
+        loaded = load(tx, run.fence.task)
+        machine = None
+        if loaded.node is not None:
+            machine = self._services.hardware.machine(loaded.node, loaded.ports, loaded.agent,
+                                                      run.guard)
+        return Context(
+            services=self._services, fence=run.fence, task=loaded.task, step=step,
+            steps=loaded.steps, node=loaded.node, ports=loaded.ports, machine=machine,
+            agent=loaded.agent, signals=loaded.signals, now=tx.read_now(), attempt=call.attempt,
+            interrupted=call.interrupted)

@@ -1,0 +1,26 @@
+"""Actions on a site, and the check of one node that verify_nodes runs."""
+
+from provisioner.steps import StepSpec
+from provisioner_conductor.flows.base import Flow, Request
+
+
+def _steps(*names: str):
+    def plan(request: Request) -> list[StepSpec]:
+        return [StepSpec(name) for name in ("site.pin", *names)]
+    return plan
+
+
+def _verify(request: Request) -> list[StepSpec]:
+    return [StepSpec("power.verify"), StepSpec("node.identify")]
+
+
+FLOWS = [
+    Flow("validate_design", _steps("site.validate"), provision=False, site=True),
+    Flow("verify_site", _steps("site.verify"), provision=False, site=True),
+    Flow("prepare_site", _steps("site.lock", "site.nodes"), provision=False, site=True),
+    Flow("verify_nodes", _steps("site.children"), provision=False, site=True),
+    Flow("prepare_nodes", _steps("site.children"), provision=False, site=True),
+    Flow("deploy_nodes", _steps("site.children"), provision=False, site=True),
+    Flow("destroy_nodes", _steps("site.children"), provision=False, site=True),
+    Flow("verify", _verify, provision=False, validates=("power", "management")),
+]

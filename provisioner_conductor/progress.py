@@ -1,0 +1,110 @@
+"""What a node of a site needs next. Pure: a site action and rows in, a verb out."""
+
+import dataclasses
+from collections.abc import Iterable, Mapping
+
+import sqlalchemy as sa
+
+from provisioner import states
+from provisioner.site.model import Image
+
+
+@dataclasses.dataclass(frozen=True)
+class Start:
+    """Start this verb on the node. :ivar instance: ``instance_info`` to set before"""
+
+    verb: str
+    instance: Mapping | None = None
+
+
+@dataclasses.dataclass(frozen=True)
+class Reached:
+    """Nothing is left to do. :ivar note: why, if nothing was ever done"""
+
+    note: str = ""
+
+
+@dataclasses.dataclass(frozen=True)
+class Stuck:
+    """The node cannot get there from where it is; ``remedy`` says what a person can do."""
+
+    message: str
+    remedy: str
+
+
+Next = Start | Reached | Stuck
+
+_PREPARE = {states.ENROLL: "manage", states.INSPECT_FAILED: "inspect",
+            states.CLEAN_FAILED: "manage", states.ADOPT_FAILED: "manage"}
+_PREPARED = frozenset({states.AVAILABLE, states.ACTIVE, states.DEPLOY_FAILED})
+_DEPLOY_FROM = frozenset({states.AVAILABLE, states.DEPLOY_FAILED})
+_DESTROY_FROM = frozenset({states.ACTIVE, states.DEPLOY_FAILED, states.DEPLOY_WAIT, states.ERROR,
+                           states.RESCUE, states.RESCUE_FAILED, states.SERVICE_FAILED})
+
+
+def instance_info(image: Image) -> dict:
+    """What the deploy interface needs to know of an image of the design."""
+    return {"image_source": image.url, "image_os_hash_algo": "sha256",
+            "image_os_hash_value": image.sha256, "image_disk_format": image.disk_format}
+
+
+def next_for(action: str, node: sa.Row, done: Iterable[str], image: Image | None) -> Next:
+    """What ``node`` needs next for a site action.
+
+    :param done: verbs that children of this task have carried out on it already
+    """
+    done = set(done)
+    if action == "verify_nodes":
+        return Reached() if "verify" in done else Start("verify")
+    if action == "prepare_nodes":
+        return _prepare(node, done)
+    if action == "deploy_nodes":
+        return _deploy(node, done, image)
+    return _destroy(node, done)
+
+
+def _stuck(node: sa.Row, wanted: str) -> Stuck:
+    return Stuck(f"Node {node.name} is {node.provision_state}; that does not lead to {wanted}.",
+                 "Bring it back with the verb that its state allows, then retry the task.")
+
+
+def _prepare(node: sa.Row, done: set[str]) -> Next:
+    state = node.provision_state
+    if state in _PREPARED:
+        return Reached("" if done else "already prepared")
+    if state == states.MANAGEABLE:
+        return Start("provide" if "inspect" in done else "inspect")
+    if state in _PREPARE:
+        return Start(_PREPARE[state])
+    return _stuck(node, states.AVAILABLE)
+
+
+def _deploy(node: sa.Row, done: set[str], image: Image | None) -> Next:
+    state = node.provision_state
+    if state == states.ACTIVE:
+        return _deployed(node, done, image)
+    if image is None:
+        return Stuck(f"The design gives node {node.name} no image.",
+                     "Set platform.image in its host profile, and define that image.")
+    if state in _DEPLOY_FROM:
+        return Start("deploy", instance_info(image))
+    return Stuck(f"Node {node.name} is {state}, not {states.AVAILABLE}.",
+                 "Run prepare_nodes first.")
+
+
+def _deployed(node: sa.Row, done: set[str], image: Image | None) -> Next:
+    wanted = image.sha256 if image else None
+    have = node.instance_info.get("image_os_hash_value")
+    if wanted in (None, have):
+        return Reached("" if done else "already deployed")
+    return Stuck(f"Node {node.name} is active with another image than the design names.",
+                 "Run destroy_nodes on it first; that destroys its data.")
+
+
+def _destroy(node: sa.Row, done: set[str]) -> Next:
+    state = node.provision_state
+    if state in _DESTROY_FROM:
+        return Start("delete")
+    if state in (states.AVAILABLE, states.MANAGEABLE, states.ENROLL):
+        return Reached("" if done else "not deployed")
+    return _stuck(node, states.AVAILABLE)

@@ -1,0 +1,160 @@
+"""Running verbs on the nodes of a site: each node at its own pace, at most so many at a time.
+
+The child task *is* the node's provision task. Its key (parent, node, action, retry) is unique, so
+a repetition after a crash finds the children that were made, and makes only what is missing.
+"""
+
+import collections
+import dataclasses
+
+import sqlalchemy as sa
+
+from provisioner import exceptions
+from provisioner.db import nodes, tasks
+from provisioner.rpc.client import TaskRequest
+from provisioner.steps import REPEAT, Outcome, Wait, step
+from provisioner_conductor import accept, flows, progress
+from provisioner_conductor.context import Context
+from provisioner_conductor.steps.site import design_of, message, selected, with_result
+
+#: nodes worked on at the same time, unless the task says otherwise
+MAX_PARALLEL = 200
+#: seconds for which a child waits for a node that another task has
+BUSY_PATIENCE = 3600.0
+WEEK = 7 * 86400.0
+
+
+@dataclasses.dataclass
+class Tally:
+    """Where every node of the task stands, in this look.
+
+    :ivar refused: errors of nodes on which no child could be started
+    """
+
+    running: list[str] = dataclasses.field(default_factory=list)
+    waiting: list[tuple[str, progress.Start]] = dataclasses.field(default_factory=list)
+    good: list[str] = dataclasses.field(default_factory=list)
+    bad: dict[str, str] = dataclasses.field(default_factory=dict)
+    notes: dict[str, str] = dataclasses.field(default_factory=dict)
+    refused: dict[str, str] = dataclasses.field(default_factory=dict)
+    busy: bool = False
+
+
+@step("site.children", on_interrupt=REPEAT, run_limit=600)
+def run_children(context: Context) -> Outcome:
+    """Look where every node stands, start what may be started, wait for the rest."""
+    names = selected(context)
+    with context.services.database.reader() as tx:
+        # Children first: what one of them has ended with is then in its node's row.
+        kids = tasks.children(tx, context.task.uuid)
+        rows = nodes.by_names(tx, names)
+    tally = Tally(refused=dict(context.kept.get("refused", {})))
+    by_node = collections.defaultdict(list)
+    for kid in kids:
+        by_node[kid.node].append(kid)
+    for name in names:
+        _place(context, tally, name, rows.get(name), by_node)
+    started = _start(context, tally, rows)
+    if started or tally.running or tally.busy:
+        return Wait("children", until=WEEK, poll=2.0 if tally.busy else 30.0,
+                    result={"refused": tally.refused}, late="The children take a week.")
+    return _over(context, tally)
+
+
+def _place(context: Context, tally: Tally, name: str, row: sa.Row | None, by_node) -> None:
+    """Put one node where it belongs."""
+    if row is None:
+        tally.bad[name] = f"Node {name} is not known yet. Run prepare_site first."
+        return
+    kids = [kid for kid in by_node[row.uuid]
+            if kid.retry == context.task.retry or kid.state == tasks.SUCCEEDED]
+    last = kids[-1] if kids else None
+    if last is not None and last.state not in tasks.ENDED:
+        tally.running.append(name)
+    elif last is not None and last.state != tasks.SUCCEEDED:
+        tally.bad[name] = _why(last)
+    elif name in tally.refused:
+        tally.bad[name] = tally.refused[name]
+    elif row.task is not None and context.waited() < BUSY_PATIENCE:
+        tally.busy = True
+    else:
+        _advance(context, tally, row, [kid.action for kid in kids])
+
+
+def _why(kid: sa.Row) -> str:
+    error = kid.error or {}
+    where = f" in step {error['step']}" if error.get("step") else ""
+    text = f"{kid.action} {kid.state}{where}: {error.get('message', 'no reason was recorded')}"
+    return f"{text} {error.get('remedy') or ''}".strip()
+
+
+def _advance(context: Context, tally: Tally, row: sa.Row, done: list[str]) -> None:
+    site = design_of(context).site
+    image = site.image_of(site.node(row.name))
+    following = progress.next_for(context.task.action, row, done, image)
+    if isinstance(following, progress.Start):
+        tally.waiting.append((row.name, following))
+    elif isinstance(following, progress.Reached):
+        tally.good.append(row.name)
+        if following.note:
+            tally.notes[row.name] = following.note
+    else:
+        tally.bad[row.name] = f"{following.message} {following.remedy}"
+
+
+def _start(context: Context, tally: Tally, rows: dict[str, sa.Row]) -> int:
+    """Start children on nodes that need one; how many were started."""
+    args = context.task.args
+    threshold = args.get("max_failures")
+    if threshold is not None and len(tally.bad) > threshold:
+        for name, _ in tally.waiting:
+            tally.bad[name] = f"Not started: more than {threshold} nodes had failed."
+        return 0
+    room = (args.get("max_parallel") or MAX_PARALLEL) - len(tally.running)
+    started = 0
+    for name, following in tally.waiting[:max(0, room)]:
+        started += _start_one(context, tally, rows[name], following)
+    return started
+
+
+def _start_one(context: Context, tally: Tally, row: sa.Row, following: progress.Start) -> int:
+    request = TaskRequest(
+        action=following.verb, request_key=None, request_digest=None, not_after=None,
+        node=row.uuid, request_id=context.task.request_id, user=context.task.user,
+        project=context.task.project)
+    flow = flows.get(following.verb)
+
+    def body(tx) -> str:
+        if following.instance is not None:
+            nodes.update_engine(tx, row.uuid, {"instance_info": dict(following.instance)})
+        return accept.accept_node(tx, context.services, request, flow, parent=context.task.uuid,
+                                  root=context.task.root, retry=context.task.retry)
+    try:
+        context.services.hint(context.fenced(body))
+        return 1
+    except exceptions.NodeBusy as error:
+        if context.waited() < BUSY_PATIENCE:
+            tally.busy = True
+            return 0
+        tally.refused[row.name] = tally.bad[row.name] = error.message
+    except (exceptions.Invalid, exceptions.Forbidden, exceptions.Conflict) as error:
+        tally.refused[row.name] = tally.bad[row.name] = f"{error.message} {error.remedy}".strip()
+    return 0
+
+
+def _over(context: Context, tally: Tally) -> Outcome:
+    messages = [message(text, True, name) for name, text in sorted(tally.bad.items())]
+    messages += [message(text, False, name) for name, text in sorted(tally.notes.items())]
+    if not tally.good and not tally.bad:
+        messages.append(message("The node filter selects no node; nothing to do."))
+    status = "success" if not tally.bad else "partial_success" if tally.good else "failure"
+    result = {"status": status, "successes": sorted(tally.good), "failures": sorted(tally.bad),
+              "messages": messages}
+    if not tally.bad:
+        return with_result(context, result)
+    first = messages[0]
+    error = exceptions.ProvisionerError(
+        f"{len(tally.bad)} of {len(tally.bad) + len(tally.good)} nodes failed; "
+        f"{first['context']}: {first['message']}",
+        remedy="Mend what the messages name, then retry the task.").as_dict()
+    return with_result(context, result, {**error, "code": "NodesFailed"})

@@ -1,0 +1,127 @@
+"""Looking for work and taking it.
+
+What may be taken: (a) runnable or due work that the ring gives to this conductor, also while its
+last owner lives, because nobody is inside; (b) work under an incarnation that was declared dead;
+(c) work under our own incarnation without a live worker; (d) work of ours past its step's run
+limit, whose channel is revoked first. Safety rests on the take's compare-and-set, never on this.
+"""
+
+import math
+import threading
+
+import sqlalchemy as sa
+from oslo_log import log
+
+from provisioner import exceptions
+from provisioner.db import conductors, fences, tasks
+from provisioner.db.session import OUTAGE
+from provisioner.rpc.client import MembershipView
+from provisioner_conductor.channel import Guard
+from provisioner_conductor.context import Services
+from provisioner_conductor.engine import Run
+from provisioner_conductor.lease import Incarnation, Lease
+from provisioner_conductor.worker import Workers
+
+LOG = log.getLogger(__name__)
+
+
+class Sweeper:
+    """One thread that looks for work at an interval, and at once when poked."""
+
+    def __init__(self, services: Services, lease: Lease, view: MembershipView):
+        self._services = services
+        self._lease = lease
+        self._view = view
+        self.workers: Workers | None = None
+        self._changed = threading.Condition()
+        self._look_at = math.inf
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._loop, name="sweep", daemon=True)
+
+    def start(self, workers: Workers) -> None:
+        self.workers = workers
+        self._thread.start()
+
+    def poke(self, after: float = 0.0) -> None:
+        """Look for work at once, or ``after`` seconds from now. Pokes are coalesced."""
+        with self._changed:
+            self._look_at = min(self._look_at, self._services.clock.elapsed() + after)
+            self._changed.notify()
+
+    def _pause(self) -> None:
+        """Sleep until the next look is due."""
+        clock = self._services.clock
+        until = clock.elapsed() + clock.jitter(self._services.conf.conductor.sweep_interval)
+        with self._changed:
+            while not self._stopping.is_set():
+                left = min(until, self._look_at) - clock.elapsed()
+                if left <= 0:
+                    break
+                clock.wait_change(self._changed, left)
+            self._look_at = math.inf
+
+    def stop(self) -> None:
+        """Take nothing any more."""
+        self._stopping.set()
+        self.poke()
+        if self._thread.is_alive():
+            self._thread.join()
+
+    def _loop(self) -> None:
+        while not self._stopping.is_set():
+            self._pause()
+            try:
+                self.sweep()
+            except OUTAGE as error:
+                LOG.warning("Cannot look for work: %s", error)
+
+    def sweep(self) -> int:
+        """Look once; how many tasks were taken."""
+        incarnation, conf = self._lease.current, self._services.conf.conductor
+        if incarnation is None or incarnation.remaining() <= 0 or self._stopping.is_set():
+            return 0
+        with self._services.database.writer() as tx:
+            if conductors.declare_dead(tx):
+                LOG.warning("Declared conductors dead whose lease had ended")
+        with self._services.database.reader() as tx:
+            found = tasks.due(tx, incarnation.holder.incarnation, conf.lease_margin)
+        return sum(self._consider(row, incarnation) for row in found)
+
+    def _consider(self, row: sa.Row, incarnation: Incarnation) -> bool:
+        """Take one row of the list, if it is for us."""
+        me = incarnation.holder
+        if self._stopping.is_set() or self.workers.free() <= 0:
+            return False
+        if row.owner == me.incarnation:
+            run = self.workers.inside(row.uuid)
+            if run is not None and not (row.overrun and run.fence.epoch == row.fence_epoch):
+                return False
+            if run is not None:
+                self._give_up(row, run)
+                return False
+        elif self._view.rings().owner(row.driver, row.conductor_group,
+                                      row.node or row.uuid) != me.hostname:
+            return False
+        return self._take(row, incarnation)
+
+    def _take(self, row: sa.Row, incarnation: Incarnation) -> bool:
+        try:
+            with self._services.database.writer() as tx:
+                fence = fences.take_task(tx, row, row.fence_epoch, incarnation.holder)
+        except OUTAGE as error:
+            # If it has happened after all, the next sweep finds it as ours without a worker.
+            LOG.warning("Take of task %s not confirmed: %s", row.uuid, error)
+            return False
+        if fence is None:
+            return False
+        return self.workers.submit(Run(fence, Guard(incarnation)))
+
+    def _give_up(self, row: sa.Row, run: Run) -> None:
+        LOG.error("Task %s has overrun its step's limit; its channel is revoked", row.uuid)
+        self.workers.give_up(row.uuid)
+        try:
+            with self._services.database.writer() as tx:
+                fences.revoke(tx, run.fence)
+        except (exceptions.FenceLost, *OUTAGE) as error:
+            LOG.warning("Could not revoke task %s: %s", row.uuid, error)
+        self.poke()

@@ -1,0 +1,92 @@
+"""The bounded pool in which tasks run. It refuses rather than queues: work waits in the database.
+
+The one place of a conductor where any exception is caught: a bug in a step ends that step, is
+logged once with all its causes, and leaves the process alive.
+"""
+
+import threading
+from collections.abc import Callable
+
+import futurist
+from oslo_log import log
+
+from provisioner import exceptions
+from provisioner.db.session import OUTAGE
+from provisioner_conductor.engine import Engine, Run
+
+LOG = log.getLogger(__name__)
+
+
+class Workers:
+    """Threads that run tasks.
+
+    :param size: tasks run at the same time
+    :param done: called after each run with the seconds until its task is due again, to look for
+        more work then
+    """
+
+    def __init__(self, engine: Engine, size: int, done: Callable[[float], None]):
+        self._engine = engine
+        self._size = size
+        self._done = done
+        self._pool = futurist.ThreadPoolExecutor(max_workers=size)
+        self._lock = threading.Lock()
+        self._idle = threading.Condition(self._lock)
+        self._inside: dict[str, Run] = {}
+
+    def free(self) -> int:
+        """How many more tasks could be run now."""
+        with self._lock:
+            return self._size - len(self._inside)
+
+    def inside(self, task: str) -> Run | None:
+        """The run of a task with a live worker here, or None."""
+        with self._lock:
+            return self._inside.get(task)
+
+    def submit(self, run: Run) -> bool:
+        """Run a task that was taken; False if all workers are busy or one is inside it already."""
+        with self._lock:
+            if len(self._inside) >= self._size or run.fence.task in self._inside:
+                return False
+            self._inside[run.fence.task] = run
+        self._pool.submit(self._work, run)
+        return True
+
+    def _work(self, run: Run) -> None:
+        try:
+            self._engine.run(run)
+        except (exceptions.FenceLost, exceptions.LeaseLost) as error:
+            LOG.warning("Task %s stopped here: %s", run.fence.task, error)
+        except OUTAGE as error:
+            LOG.warning("Task %s stopped here, the database does not answer: %s",
+                        run.fence.task, error)
+        except Exception as error:
+            LOG.exception("Task %s met a bug", run.fence.task)
+            self._record_bug(run, error)
+        finally:
+            with self._lock:
+                self._inside.pop(run.fence.task, None)
+                self._idle.notify_all()
+            self._done(run.due or 0.0)
+
+    def _record_bug(self, run: Run, error: Exception) -> None:
+        try:
+            self._engine.record_bug(run, error)
+        except (exceptions.FenceLost, *OUTAGE):
+            LOG.warning("Task %s: the bug could not be recorded", run.fence.task)
+
+    def give_up(self, task: str) -> None:
+        """Revoke the channel of an overdue run; its worker is no longer counted."""
+        with self._lock:
+            run = self._inside.pop(task, None)
+        if run is not None:
+            run.guard.revoke()
+
+    def drain(self, timeout: float | None) -> bool:
+        """Wait until nobody is inside a task; False if ``timeout`` seconds were not enough."""
+        with self._lock:
+            return self._idle.wait_for(lambda: not self._inside, timeout)
+
+    def close(self) -> None:
+        self._pool.shutdown(wait=False)
