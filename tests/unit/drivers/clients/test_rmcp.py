@@ -116,11 +116,12 @@ def test_the_null_user_can_log_in(tmp_path):
 
 
 @pytest.mark.parametrize("wrong", [{"ipmi_password": "other"}, {"ipmi_username": "other"}])
-def test_wrong_credentials_are_a_refused_login_at_once(bmc, pool, wrong):
+def test_wrong_credentials_are_a_refused_login_at_once(bmc, pool, eventually, wrong):
     with pytest.raises(exceptions.LoginRefused) as caught:
         ask(pool, bmc, **wrong)
     assert "other" not in str(caught.value.as_dict())
     assert len(bmc.commands("rakp1")) == 1
+    eventually(lambda: bmc.sessions() == 0, message="the half-open session is given up")
 
 
 def test_changed_credentials_open_another_session_and_close_the_first(bmc, pool, eventually):
