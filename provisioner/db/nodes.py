@@ -146,10 +146,11 @@ def _behind(key, ident, last: sa.Row, descending: bool):
     if value is None:
         rest = sa.false() if descending else key.is_not(None)
         return sa.or_(sa.and_(key.is_(None), behind_id), rest)
-    further = key < value if descending else key > value
+    bound = sa.literal(value, key.type)     # a plain True or False is refused by < and >
+    further = key < bound if descending else key > bound
     if descending:
         further = sa.or_(further, key.is_(None))
-    return sa.or_(further, sa.and_(key == value, behind_id))
+    return sa.or_(further, sa.and_(key == bound, behind_id))
 
 
 def update_user(tx: Transaction, node: sa.Row, values: dict[str, Any]) -> None:

@@ -116,7 +116,8 @@ class Fleet:
 
     def view(self, name: str) -> dict:
         """:raises KeyError: no such machine"""
-        return {**self.machines[name].view(), "sessions": len(self.bmcs[name].sessions),
+        return {**self.machines[name].view(), "guid": self.bmcs[name].guid.hex(),
+                "sessions": len(self.bmcs[name].sessions),
                 "sessions_max": self.bmcs[name].sessions.most}
 
     def stats(self) -> dict:

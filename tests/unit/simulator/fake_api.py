@@ -65,7 +65,8 @@ class FakeApi:
             web.get("/", self._root), web.get("/boot/{mac}.ipxe", self._script),
             web.get("/v1/lookup", self._lookup),
             web.post("/v1/heartbeat/{uuid}", self._heartbeat),
-            web.post("/v1/continue_inspection", self._inspection)])
+            web.post("/v1/continue_inspection", self._inspection),
+            web.get("/slow", self._slow)])
         return app
 
     def _note(self, where, what):
@@ -100,6 +101,13 @@ class FakeApi:
         body = await request.json()
         self._note(self.beats, {"uuid": request.match_info["uuid"], "t": time.monotonic(), **body})
         return web.Response(status=202)
+
+    async def _slow(self, request):
+        """An image whose first bytes come, and no more."""
+        response = web.StreamResponse()
+        await response.prepare(request)
+        await response.write(bytes(1024))
+        await asyncio.Event().wait()
 
     async def _inspection(self, request):
         self._note(self.inspections, await request.json())

@@ -7,11 +7,8 @@ import pathlib
 import threading
 import uuid
 
-import oslo_messaging
 from cryptography.fernet import Fernet
 from oslo_db import exception as db_exception
-from oslo_messaging._metrics import client as messaging_metrics
-from oslo_messaging._tracing import client as messaging_tracing
 
 from provisioner import exceptions
 from provisioner.clock import Clock
@@ -34,8 +31,6 @@ _TASK_FIELDS = ("action", "node", "args", "site", "design", "design_ref", "node_
 
 class Endpoint:
     """Accepts as a conductor does: one row for each request key."""
-
-    target = oslo_messaging.Target(version=transport.VERSION)
 
     def __init__(self):
         self._database: Database | None = None
@@ -73,15 +68,10 @@ class Bus:
 
     def __init__(self):
         self.conf = opts.load([], "provisioner-api")
-        # Some releases register these options with the global configuration only.
-        for module, group in ((messaging_tracing, "oslo_messaging_tracing"),
-                              (messaging_metrics, "oslo_messaging_metrics")):
-            self.conf.register_opts(getattr(module, group), group=group)
         self.hostname = f"host-{uuid.uuid4()}"
         self.endpoint = Endpoint()
-        self.transport = oslo_messaging.get_rpc_transport(self.conf, url="fake://")
-        self._server = oslo_messaging.get_rpc_server(
-            self.transport, transport.target(self.hostname), [self.endpoint])
+        self.transport = transport.get(self.conf, "fake://")
+        self._server = transport.server(self.transport, self.hostname, self.endpoint)
         self._server.start()
 
     def stop(self) -> None:
