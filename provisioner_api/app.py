@@ -188,7 +188,12 @@ def _body(request: flask.Request, most: int) -> bytes:
 
 
 def _query(request: flask.Request) -> dict[str, str]:
-    """:raises Invalid: if an argument comes twice: which one counts would be a guess"""
+    """:raises Invalid: if an argument comes twice: which one counts would be a guess
+    :raises Invalid: for a NUL character, here or in the path: no database takes it
+    """
+    if "\0" in request.path or any("\0" in text for item in request.args.items(multi=True)
+                                   for text in item):
+        raise exceptions.Invalid("The address has a NUL character.")
     twice = sorted(name for name, values in request.args.lists() if len(values) > 1)
     if twice:
         raise exceptions.Invalid(f"Arguments given more than once: {', '.join(twice)}")
