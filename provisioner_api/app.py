@@ -22,7 +22,7 @@ from collections.abc import Sequence
 
 import flask
 from oslo_middleware import http_proxy_to_wsgi
-from werkzeug.exceptions import HTTPException, NotFound
+from werkzeug.exceptions import HTTPException, NotFound, RequestEntityTooLarge
 
 from provisioner import exceptions
 from provisioner.context import RequestContext
@@ -112,12 +112,11 @@ class Edge:
         request, state = flask.request, flask.g
         if state.table.versioned and state.version < route.version:
             raise NotFound()
-        request.max_content_length = route.max_body
         call = Call(
             services=self._services, enforcer=self._enforcer, metrics=self._metrics,
             context=state.context, version=state.version or 0, rule=route.rule,
             method=request.method, path=request.full_path.rstrip("?"), base=self._base(),
-            query=_query(request), headers=request.headers, raw=request.get_data(cache=False))
+            query=_query(request), headers=request.headers, raw=_body(request, route.max_body))
         answer = route.function(call, **parts)
         if route.rule is not None and not call.authorized:
             raise AssertionError(f"{route.name} has answered without asking {route.rule}")
@@ -173,8 +172,28 @@ def _with_global_id(context: RequestContext, given: str) -> RequestContext:
         system_scope=context.system_scope, admin=context.admin, global_request_id=given)
 
 
+def _body(request: flask.Request, most: int) -> bytes:
+    """The body, ``most`` bytes at most.
+
+    A body without a length is cut at the limit, without a word, by the library: one byte more
+    tells a body that is too large from one that just fits.
+
+    :raises RequestEntityTooLarge:
+    """
+    request.max_content_length = most if request.content_length is not None else most + 1
+    raw = request.get_data(cache=False)
+    if len(raw) > most:
+        raise RequestEntityTooLarge()
+    return raw
+
+
 def _query(request: flask.Request) -> dict[str, str]:
-    """:raises Invalid: if an argument comes twice: which one counts would be a guess"""
+    """:raises Invalid: if an argument comes twice: which one counts would be a guess
+    :raises Invalid: for a NUL character, here or in the path: no database takes it
+    """
+    if "\0" in request.path or any("\0" in text for item in request.args.items(multi=True)
+                                   for text in item):
+        raise exceptions.Invalid("The address has a NUL character.")
     twice = sorted(name for name, values in request.args.lists() if len(values) > 1)
     if twice:
         raise exceptions.Invalid(f"Arguments given more than once: {', '.join(twice)}")

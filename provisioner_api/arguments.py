@@ -14,7 +14,7 @@ from oslo_utils import uuidutils
 from provisioner import exceptions
 from provisioner.secrets import SEALED
 from provisioner_api import microversion
-from provisioner_api.call import Call
+from provisioner_api.call import Call, usual_uuid
 
 MAX_DEPTH = 25
 TRUE = frozenset({"1", "t", "true", "on", "y", "yes"})
@@ -62,7 +62,7 @@ def uuid(value: Any, name: str) -> str:
     """:raises Invalid: unless it is a uuid"""
     if not isinstance(value, str) or not uuidutils.is_uuid_like(value):
         raise exceptions.Invalid(f"Expected a UUID for {name} but received {value}.")
-    return value.lower()
+    return usual_uuid(value)
 
 
 def _parse(kind: str, value: str, name: str) -> Any:

@@ -6,6 +6,7 @@ is done before it is called.
 """
 
 import dataclasses
+import uuid
 from collections.abc import Mapping
 from typing import Any
 
@@ -126,6 +127,11 @@ def no_node(ident: str) -> exceptions.NotFound:
     return exceptions.NotFound(f"Node {ident} could not be found.", node=ident)
 
 
+def usual_uuid(text: str) -> str:
+    """A uuid, however it was written, in the 36 characters that rows have."""
+    return str(uuid.UUID(text))
+
+
 def is_name(text: str) -> bool:
     return 0 < len(text) <= 255 and all(
         sign.isascii() and (sign.isalnum() or sign in "-._~") for sign in text)
@@ -134,7 +140,7 @@ def is_name(text: str) -> bool:
 def check_ident(ident: str) -> str:
     """A uuid in its usual form, or a name. :raises Invalid:"""
     if uuidutils.is_uuid_like(ident):
-        return ident.lower()
+        return usual_uuid(ident)
     if not is_name(ident):
         raise exceptions.Invalid(f"Expected a logical name or UUID but received {ident}.",
                                  remedy="Names have letters, digits and - . _ ~ only.")

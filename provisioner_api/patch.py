@@ -51,7 +51,7 @@ def _operation(item: Any, allowed: Collection[str]) -> Operation:
         raise exceptions.Invalid("A JSON patch operation needs op and path.")
     if set(item) - {"op", "path", "value"}:
         raise exceptions.Invalid("A JSON patch operation has op, path and value only.")
-    if item["op"] not in OPERATIONS:
+    if not isinstance(item["op"], str) or item["op"] not in OPERATIONS:
         raise exceptions.Invalid(f"JSON patch operation {item['op']!r} is not supported.",
                                  remedy=f"Use one of {', '.join(sorted(OPERATIONS))}.")
     if item["op"] != "remove" and "value" not in item:

@@ -65,6 +65,8 @@ def _under_way(call: Call, ident: str, task: str) -> Answer:
 
 def _check_power(call: Call, row, given: dict[str, Any]) -> dict[str, Any]:
     target, timeout = given["target"], given.get("timeout")
+    if not isinstance(target, str):
+        raise exceptions.Invalid("target must be a text.")
     if target in _SOFT or timeout is not None:
         microversion.require(call.version, 27, "soft power targets and timeout")
     if target not in states.POWER_TARGETS:

@@ -96,7 +96,7 @@ def get(call: Call, ident: str) -> Answer:
 def _port(call: Call, tx: Transaction, ident: str) -> tuple[Any, Any]:
     """The port and its node. :raises NotFound: :raises Forbidden:"""
     row = ports.get(tx, check_ident(ident))
-    if row is None or (call.version < 88 and row.uuid != ident.lower()):
+    if row is None or (call.version < 88 and row.uuid != check_ident(ident)):
         raise exceptions.NotFound(f"Port {ident} could not be found.", port=ident)
     return row, call.node(tx, row.node_uuid)
 

@@ -22,6 +22,8 @@ from provisioner_api.schemas import fields
 _TOKEN_VERSION = 62
 _HEARTBEAT = {"callback_url": 22, "agent_version": 36, "agent_token": 62, "agent_verify_ca": 68,
               "agent_status": 72, "agent_status_message": 72}
+#: characters that a row has for an argument, where there is a limit
+_MOST = {"callback_url": 512, "agent_version": 64}
 _STATUSES = ("start", "end", "error")
 _NOWHERE = "The node could not be found."
 
@@ -114,6 +116,8 @@ def heartbeat(call: Call, ident: str) -> Answer:
         microversion.require(call.version, _HEARTBEAT[name], f"argument {name}")
         if value is not None and not isinstance(value, str):
             raise exceptions.Invalid(f"{name} must be a text.")
+        if len(value or "") > _MOST.get(name, len(value or "")):
+            raise exceptions.Invalid(f"{name} must have at most {_MOST[name]} characters.")
     _check_heartbeat(call, given)
     task = call.services.database.write(
         lambda tx: _beat(call, tx, check_ident(ident), given))
@@ -129,7 +133,7 @@ def _check_heartbeat(call: Call, given: dict[str, Any]) -> None:
     if status is not None and status not in _STATUSES:
         raise exceptions.Invalid(f"agent_status {status!r} is not valid.",
                                  remedy=f"Use one of: {', '.join(_STATUSES)}.")
-    if url and not url.startswith(("http://", "https://")) or len(url) > 512:
+    if url and not url.startswith(("http://", "https://")):
         raise exceptions.Invalid("callback_url must be an http or https URL.")
     if url.startswith("http://") and call.services.conf.api.require_agent_tls:
         raise exceptions.Invalid("The agent's callback_url must be https.",

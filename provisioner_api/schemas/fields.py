@@ -9,6 +9,7 @@ from oslo_utils import uuidutils
 
 from provisioner import exceptions
 from provisioner_api import arguments, microversion
+from provisioner_api.call import usual_uuid
 
 _MAC = re.compile(r"[0-9a-f]{2}(?::[0-9a-f]{2}){5}")
 
@@ -77,7 +78,7 @@ def _object(field: Field, value: Any) -> dict:
 def _uuid(field: Field, value: str) -> str:
     if not uuidutils.is_uuid_like(value):
         raise _wrong(field, "must be a UUID")
-    return value.lower()
+    return usual_uuid(value)
 
 
 def mac(value: Any) -> str:
