@@ -43,7 +43,7 @@ class Origins:
         self.trees: dict[tuple[str, str], inherit.Branch] = {}
 
     def place(self, kind: str, name: str, path: tuple = ()) -> Place:
-        """Place of a value; a host's is under the host's name, in whatever file it stands."""
+        """Place of a value; a host's is under the host's name, wherever it stands."""
         document = self.documents.get((kind, name))
         if document is None:
             return Place(KINDS.get(kind, kind), name)
@@ -51,14 +51,8 @@ class Origins:
         if tree is None or not path:
             return document.place(path)
         there, path = inherit.find(tree, path)
-        return Place(document.schema, name, there.source, *there.position(path))
-
-    def owner(self, kind: str, name: str, path: tuple = ()) -> Document | None:
-        """The document in which a value stands, which may be a profile's."""
-        tree = self.trees.get((kind, name))
-        if tree is None or not path:
-            return self.documents.get((kind, name))
-        return inherit.find(tree, path)[0]
+        owner = None if there is document else (there.schema, there.name)
+        return Place(document.schema, name, there.source, *there.position(path), owner)
 
     def of(self, kind: str, name: str) -> dict[str, Origin]:
         """Every effective value of a host: path with slashes to origin."""

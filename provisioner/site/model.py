@@ -92,11 +92,6 @@ class Range:
             return None
         return first, last
 
-    def __contains__(self, address) -> bool:
-        bounds = self.bounds
-        return (bounds is not None and bounds[0].version == address.version
-                and bounds[0] <= address <= bounds[1])
-
 
 @dataclasses.dataclass(frozen=True)
 class Route:
@@ -318,6 +313,11 @@ class Site:
     boot_targets: Mapping[str, tuple[str, ...]] = dataclasses.field(default_factory=dict)
     broken: frozenset[tuple[str, str]] = frozenset()
     origins: Any = dataclasses.field(default=None, compare=False, repr=False)
+
+    @property
+    def name(self) -> str:
+        """The name of the first region, ``""`` without one."""
+        return next(iter(self.regions), "")
 
     def node(self, name: str) -> BaremetalNode:
         """The node of that name.
