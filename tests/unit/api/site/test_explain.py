@@ -55,6 +55,7 @@ def case(site_api):
 def test_idle_node(case):
     told = case.explained()
     assert told["why"] == "Nothing is going on: the node is enroll."
+    assert told["remedy"] == "Possible now: manage."
     assert (told["task"], told["step"], told["late"], told["owner"]) == (None, None, False, None)
     assert told["since"].endswith("+00:00")
 
