@@ -70,3 +70,30 @@ def test_frozen_for_twice_its_lease(tmp_path, postgresql_url, rabbitmq_url, mome
         # One request per worker may have passed its check at the moment of the stop.
         strays = cluster.check(allowed_strays=clusters.OPTIONS.get("workers", 100))
         print(f"{len(strays)} requests had passed their check when c1 was stopped: {strays}")
+
+
+OUTAGE = 30.0
+
+
+def _without(cluster, service, eventually, task):
+    """Take a service away for a while in mid deploy, then see that everything ends as asked."""
+    service.run("stop")
+    time.sleep(OUTAGE)  # the fault itself, not a wait for a condition
+    service.run("start")
+    ended = cluster.client.wait(task, PATIENCE)
+    assert ended["state"] == "succeeded", ended["error"]
+    cluster.check()
+
+
+def test_bus_away(tmp_path, postgresql_url, private_service, moment, eventually):
+    bus = private_service("rabbitmq")
+    with clusters.cluster(tmp_path, postgresql_url, bus.url, 12) as cluster:
+        task = _hit_at(cluster, "c1", min(moment, 10), eventually)
+        _without(cluster, bus, eventually, task)
+
+
+def test_database_away(tmp_path, rabbitmq_url, private_service, moment, eventually):
+    database = private_service("postgresql")
+    with clusters.cluster(tmp_path, database.url, rabbitmq_url, 12) as cluster:
+        task = _hit_at(cluster, "c1", min(moment, 10), eventually)
+        _without(cluster, database, eventually, task)
