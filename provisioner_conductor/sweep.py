@@ -122,6 +122,7 @@ class Sweeper:
         try:
             with self._services.database.writer() as tx:
                 fences.revoke(tx, run.fence)
+                tasks.update(tx, row.uuid, state=tasks.RUNNABLE, due_at=tx.now(), run_until=None)
         except (exceptions.FenceLost, *OUTAGE) as error:
             LOG.warning("Could not revoke task %s: %s", row.uuid, error)
         self.poke()
