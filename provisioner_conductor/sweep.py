@@ -94,11 +94,12 @@ class Sweeper:
             return False
         if row.owner == me.incarnation:
             run = self.workers.inside(row.uuid)
-            if run is not None and not (row.overrun and run.fence.epoch == row.fence_epoch):
+            if run is not None and run.fence.epoch == row.fence_epoch:
+                if row.overrun:
+                    self._give_up(row, run)
                 return False
-            if run is not None:
-                self._give_up(row, run)
-                return False
+            # A run of an earlier epoch, of a lease that was lost, hangs yet: it can do no harm.
+            self.workers.give_up(row.uuid)
         elif self._view.rings().owner(row.driver, row.conductor_group,
                                       row.node or row.uuid) != me.hostname:
             return False
