@@ -132,19 +132,20 @@ class Engine:
         ``run.version`` is left alone: until the commit is known it says what was there before.
         """
         run.fence.lock(tx)
-        loaded = load(tx, run.fence.task)
-        unrecorded = context is not None and loaded.task.version == run.version
-        if unrecorded:
+        if context is not None and self._version(tx, run) == run.version:
             recording.outcome(tx, run.fence, context, outcome)
-            loaded = load(tx, run.fence.task)
+        loaded = load(tx, run.fence.task)
         following = None
         if loaded.task.state not in tasks.ENDED and not self._has_waited(loaded, context):
             following = self._next(tx, run, loaded)
         if loaded.task.state == tasks.WAITING and isinstance(outcome, steps.Wait):
             run.due = outcome.poll
-        version = tx.scalar(sa.select(tasks.tasks.c.version).where(
+        return following, self._version(tx, run)
+
+    @staticmethod
+    def _version(tx: Transaction, run: Run) -> int:
+        return tx.scalar(sa.select(tasks.tasks.c.version).where(
             tasks.tasks.c.uuid == run.fence.task))
-        return following, version
 
     @staticmethod
     def _has_waited(loaded: Loaded, context: Context | None) -> bool:
