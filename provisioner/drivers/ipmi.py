@@ -32,8 +32,7 @@ _FLAGS_VALID, _FLAGS_PERSISTENT, _FLAGS_EFI = 0x80, 0x40, 0x20
 _DEVICES = {"pxe": 0x04, "disk": 0x08, "cdrom": 0x14, "bios": 0x18, "safe": 0x0C, "floppy": 0x3C}
 _DEVICE_MASK = 0x3C
 #: what a sensor says -> what the node's health is, the worst first
-_GRADES = (("non-recoverable", "Critical"), ("critical", "Critical"), ("warning", "Warning"),
-           ("non-critical", "Warning"))
+_GRADES = (("non-recoverable", "Critical"), ("critical", "Critical"), ("warning", "Warning"))
 _BOOT_SETTINGS = (
     base.Setting("ipmi_disable_boot_timeout", "Keep a boot device that was set for more than the "
                  "60 s after which BMCs forget it.", kind="bool", default=True),
