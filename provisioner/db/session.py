@@ -7,7 +7,8 @@ what that one wrote.
 
 Database time is ``Transaction.now(seconds)``, an SQL expression: ``clock_timestamp()`` on
 PostgreSQL (``now()`` would be the start of the transaction), ``UTC_TIMESTAMP(6)`` on MariaDB, the
-host's clock on SQLite.
+host's clock on SQLite. On MariaDB it is the start of the statement, so after a wait for a lock a
+lease that is given is shorter and one that is judged seems younger: both err to the safe side.
 """
 
 import contextlib

@@ -45,6 +45,11 @@ def test_now_moves_within_a_transaction(database, eventually):
         assert eventually(lambda: tx.read_now() > first)
 
 
+def test_now_tells_fractions_of_a_second(database, eventually):
+    with database.reader() as tx:
+        assert eventually(lambda: tx.read_now().microsecond)
+
+
 def test_deadlines_compare_in_the_database(database):
     with database.reader() as tx:
         early, late = tx.now(-0.01), tx.now(0.01)
