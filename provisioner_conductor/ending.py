@@ -52,8 +52,8 @@ def park(tx: Transaction, fence: Fence, task: sa.Row, step: sa.Row) -> None:
 
 def _close(tx: Transaction, fence: Fence, task: sa.Row, values: dict) -> None:
     fence.release(tx)
-    tasks.update(tx, task.uuid, finished_at=tx.now(), wait_for=None, wait_late=None,
-                 run_until=None, deadline=None, **values)
+    tasks.update(tx, task.uuid, incarnation=None, finished_at=tx.now(), wait_for=None,
+                 wait_late=None, run_until=None, deadline=None, **values)
     if task.parent is not None:
         signals.send(tx, task.parent, "child", {"task": task.uuid, "state": values["state"]})
 

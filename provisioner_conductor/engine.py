@@ -98,8 +98,9 @@ class Engine:
         """Record, until the database says it has; the next call, or None."""
         while True:
             try:
-                return self._services.database.write(
+                following, run.version = self._services.database.write(
                     lambda tx: self._round(tx, run, context, outcome))
+                return following
             except OUTAGE as error:
                 # Whether it happened is found out by the task's version, not by trying blindly.
                 LOG.warning("Task %s: record not confirmed: %s", run.fence.task, error)
@@ -125,21 +126,26 @@ class Engine:
         self._services.database.write(body)
 
     def _round(self, tx: Transaction, run: Run, context: Context | None,
-               outcome: steps.Outcome | None) -> Context | None:
+               outcome: steps.Outcome | None) -> tuple[Context | None, int]:
+        """One record: the next call, or None, and the task's version as it now is.
+
+        ``run.version`` is left alone: until the commit is known it says what was there before.
+        """
         run.fence.lock(tx)
-        loaded = load(tx, run.fence.task)
-        unrecorded = context is not None and loaded.task.version == run.version
-        if unrecorded:
+        if context is not None and self._version(tx, run) == run.version:
             recording.outcome(tx, run.fence, context, outcome)
-            loaded = load(tx, run.fence.task)
+        loaded = load(tx, run.fence.task)
         following = None
         if loaded.task.state not in tasks.ENDED and not self._has_waited(loaded, context):
             following = self._next(tx, run, loaded)
         if loaded.task.state == tasks.WAITING and isinstance(outcome, steps.Wait):
             run.due = outcome.poll
-        run.version = tx.scalar(sa.select(tasks.tasks.c.version).where(
+        return following, self._version(tx, run)
+
+    @staticmethod
+    def _version(tx: Transaction, run: Run) -> int:
+        return tx.scalar(sa.select(tasks.tasks.c.version).where(
             tasks.tasks.c.uuid == run.fence.task))
-        return following
 
     @staticmethod
     def _has_waited(loaded: Loaded, context: Context | None) -> bool:

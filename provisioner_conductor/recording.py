@@ -143,10 +143,10 @@ def _give_back(tx: Transaction, fence: Fence, context: Context, waiting: tasks.W
 
 def bug(tx: Transaction, fence: Fence, task: sa.Row, step_rows: list,
         error: exceptions.ProvisionerError) -> None:
-    """Record that the step that was started last has failed for a reason nobody foresaw."""
-    started = [row for row in step_rows if row.state == steps.STARTED]
-    if started:
-        _fail(tx, fence, task, started[-1], error.as_dict())
+    """Record that the step in hand has failed for a reason nobody foresaw."""
+    current = next((row for row in step_rows
+                    if row.state not in (steps.DONE, steps.SKIPPED)), step_rows[-1])
+    _fail(tx, fence, task, current, error.as_dict())
 
 
 def _failed(tx: Transaction, fence: Fence, context: Context, failed: steps.Failed) -> None:

@@ -94,11 +94,12 @@ class Sweeper:
             return False
         if row.owner == me.incarnation:
             run = self.workers.inside(row.uuid)
-            if run is not None and not (row.overrun and run.fence.epoch == row.fence_epoch):
+            if run is not None and run.fence.epoch == row.fence_epoch:
+                if row.overrun:
+                    self._give_up(row, run)
                 return False
-            if run is not None:
-                self._give_up(row, run)
-                return False
+            # A run of an earlier epoch, of a lease that was lost, hangs yet: it can do no harm.
+            self.workers.give_up(row.uuid)
         elif self._view.rings().owner(row.driver, row.conductor_group,
                                       row.node or row.uuid) != me.hostname:
             return False
@@ -122,6 +123,7 @@ class Sweeper:
         try:
             with self._services.database.writer() as tx:
                 fences.revoke(tx, run.fence)
+                tasks.update(tx, row.uuid, state=tasks.RUNNABLE, due_at=tx.now(), run_until=None)
         except (exceptions.FenceLost, *OUTAGE) as error:
             LOG.warning("Could not revoke task %s: %s", row.uuid, error)
         self.poke()

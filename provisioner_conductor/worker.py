@@ -66,7 +66,9 @@ class Workers:
             self._record_bug(run, error)
         finally:
             with self._lock:
-                self._inside.pop(run.fence.task, None)
+                # A run that was given up may end when another one is inside already.
+                if self._inside.get(run.fence.task) is run:
+                    del self._inside[run.fence.task]
                 self._idle.notify_all()
             self._done(run.due or 0.0)
 

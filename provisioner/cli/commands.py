@@ -4,7 +4,7 @@ import argparse
 import datetime
 import inspect
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from cliff import columns, command, lister, show
@@ -69,6 +69,22 @@ class Data(columns.FormattableColumn):
 
     def machine_readable(self) -> Any:
         return self._value
+
+
+class Optional(columns.FormattableColumn):
+    """A value that may be absent: nothing for people, null for machines."""
+
+    def human_readable(self) -> str:
+        return "" if self._value is None else str(self._value)
+
+    def machine_readable(self) -> Any:
+        return self._value
+
+
+def row(values: Mapping[str, Any]) -> tuple[tuple, tuple]:
+    """What a :class:`ShowOne` gives, from names and values."""
+    return tuple(values), tuple(Optional(value) if value is None else value
+                                for value in values.values())
 
 
 class Lines(columns.FormattableColumn):

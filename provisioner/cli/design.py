@@ -8,7 +8,7 @@ from collections.abc import Iterable
 
 from provisioner import exceptions
 from provisioner.cli import sarif
-from provisioner.cli.commands import Command, Data, Lines, Lister, ShowOne, local_time
+from provisioner.cli.commands import Command, Lines, Lister, ShowOne, local_time, row
 from provisioner.site import documents, findings, validate
 from provisioner.site.effective import Design
 
@@ -72,6 +72,9 @@ class Validate(Command):
       provisioner design validate -f sarif site.yaml > findings.sarif
     """
 
+    #: ``openstack`` need not log in anywhere for this
+    auth_required = False
+
     def get_parser(self, prog_name):
         parser = super().get_parser(prog_name)
         parser.add_argument("files", nargs="+", metavar="FILE",
@@ -92,14 +95,16 @@ class Validate(Command):
 
 
 def _details(body: dict) -> tuple[tuple, tuple]:
-    found = body.get("findings", [])
+    found, counted = body.get("findings", []), body["summary"]
+    flat = {**counted, **counted.get("kinds", {})}
+    flat.pop("kinds", None)
     shown = {
         "digest": body["digest"], "source": body["source"],
         "created_at": local_time(body["created_at"]), "user": body["user"],
-        "summary": Data(body["summary"]),
+        "summary": Lines((counted, [f"{name}: {value}" for name, value in flat.items()])),
         "findings": Lines((found, [f"{item['severity']}: {item['code']} {item['message']}"
                                    for item in found]))}
-    return tuple(shown), tuple(shown.values())
+    return row(shown)
 
 
 class Create(ShowOne):

@@ -57,7 +57,7 @@ class Shell(app.App):
             "formatter_class": argparse.RawDescriptionHelpFormatter, "prog": "provisioner",
             **(argparse_kwargs or {})})
         env = os.environ.get
-        parser.add_argument("--url", default=env("PROVISIONER_URL", DEFAULT_URL),
+        parser.add_argument("--url", default=env("PROVISIONER_URL") or DEFAULT_URL,
                             help=f"where the service listens (PROVISIONER_URL; {DEFAULT_URL})")
         parser.add_argument("--username", default=env("PROVISIONER_USERNAME"),
                             help="for HTTP basic authentication (PROVISIONER_USERNAME)")

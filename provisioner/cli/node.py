@@ -1,6 +1,6 @@
 """``node ...``: what the machines are doing, and why."""
 
-from provisioner.cli.commands import Data, Lines, Lister, ShowOne, local_time
+from provisioner.cli.commands import Data, Lines, Lister, ShowOne, local_time, row
 
 _FIELDS = "uuid,name,driver,provision_state,power_state,maintenance,last_error"
 _HIDDEN = ("links", "ports", "portgroups", "states", "volume", "traits")
@@ -50,7 +50,7 @@ class Show(_OfNode):
         node = self.client.get(f"/v1/nodes/{parsed_args.node}")
         shown = {name: Data(value) if isinstance(value, dict | list) else value
                  for name, value in sorted(node.items()) if name not in _HIDDEN}
-        return tuple(shown), tuple(shown.values())
+        return row(shown)
 
 
 class Explain(_OfNode):
@@ -77,4 +77,4 @@ class Explain(_OfNode):
             "owner": f"{owner['conductor']} ({'alive' if owner['alive'] else 'not alive'})"
                      if owner else "",
             "last_events": Lines((body["last_events"], events))}
-        return tuple(shown), tuple(shown.values())
+        return row(shown)

@@ -14,6 +14,7 @@ from provisioner.cli.commands import (
     elapsed,
     local_time,
     reported,
+    row,
 )
 
 BASE = "/api/v1.1/tasks"
@@ -52,7 +53,7 @@ def _row(task: dict) -> tuple[tuple, tuple]:
            "finished_at": local_time(task["finished_at"]),
            "user": task["user"], "request_id": task["request_id"],
            "result": Data(task["result"]), "error": Data(task["error"])}
-    return tuple(now), tuple(now.values())
+    return row(now)
 
 
 class _OfTask:
@@ -107,7 +108,7 @@ class Create(_Watching):
       provisioner task create verify_site --site north --design 1f0c2a9b --watch
       provisioner task create deploy_nodes --site north --watch
       provisioner task create deploy_nodes --site north --node node-001 --node node-002
-      provisioner task create deploy_nodes --site north --arg max_parallel=20 --node-filter \\
+      provisioner task create deploy_nodes --site north --max-parallel 20 --node-filter \\
         '{"filter_set_type": "union", "filter_set":
           [{"filter_type": "union", "rack_names": ["rack1"]}]}'
     """
@@ -123,15 +124,23 @@ class Create(_Watching):
         parser.add_argument("--node-filter", metavar="JSON", help="which nodes, as Drydock's")
         parser.add_argument("--node", action="append", metavar="NAME",
                             help="only this node; may be repeated")
+        parser.add_argument("--max-parallel", type=int, metavar="N",
+                            help="nodes worked on at the same time")
+        parser.add_argument("--max-failures", type=int, metavar="N",
+                            help="start no more nodes once more than N have failed")
         parser.add_argument("--arg", action="append", default=[], metavar="NAME=VALUE",
                             help="argument of the action; VALUE is JSON or else text")
         return parser
 
     def asked(self, parsed_args):
+        args = dict(_argument(text) for text in parsed_args.arg)
+        for name in ("max_parallel", "max_failures"):
+            if getattr(parsed_args, name) is not None:
+                args[name] = getattr(parsed_args, name)
         body = {"action": parsed_args.action, "site": parsed_args.site,
                 "design": parsed_args.design, "design_ref": parsed_args.design_ref,
                 "node_filter": node_filter(parsed_args.node_filter, parsed_args.node),
-                "args": dict(_argument(text) for text in parsed_args.arg)}
+                "args": args}
         return self.client.post(BASE, {name: value for name, value in body.items()
                                        if value not in (None, {})})
 
@@ -141,7 +150,7 @@ def _argument(text: str) -> tuple[str, object]:
     name, equals, value = text.partition("=")
     if not name or not equals:
         raise exceptions.Invalid(f"--arg {text} is not NAME=VALUE.",
-                                 remedy="For example --arg max_parallel=20.")
+                                 remedy="For example --arg note=rack1.")
     try:
         return name, json.loads(value)
     except ValueError:

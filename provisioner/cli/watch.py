@@ -36,10 +36,14 @@ def _current(steps: list[dict]) -> dict | None:
 
 
 def newest(children: list[dict]) -> list[dict]:
-    """One line for each node: its newest child, by node name."""
+    """One line for each node: its newest child, as old as the first of the same try."""
     last: dict[str, dict] = {}
     for child in children:
-        last[child["node_name"] or child["node"] or child["uuid"]] = child
+        name = child["node_name"] or child["node"] or child["uuid"]
+        before = last.get(name)
+        if before and before["retry"] == child["retry"]:
+            child = {**child, "started_at": before["started_at"] or child["started_at"]}
+        last[name] = child
     return [last[name] for name in sorted(last)]
 
 
@@ -115,7 +119,9 @@ class Screen:
         self._stream.flush()
 
     def close(self) -> None:
-        """What was drawn stays; the summary follows below."""
+        """The summary takes the place of the table."""
+        if self._drawn:
+            self._stream.write(f"\x1b[{self._drawn}A\r\x1b[J")
         self._drawn = 0
 
 

@@ -5,8 +5,10 @@ BMCs, one is booted from; addresses and MACs are those of the machines.
 """
 
 import hashlib
+import json
+import sys
 import urllib.request
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 import yaml
 
@@ -83,3 +85,19 @@ def design(machines: Iterable[Mapping], images: str, digest: str,
                       "data": "A simulated machine.\n", "data_pipeline": ["utf8_encode"]}]}),
                  *map(_node, machines)]
     return yaml.safe_dump_all(documents, sort_keys=False)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """``python -m provisioner.simulator.design NODES IMAGES-URL``: documents on standard output.
+
+    NODES is the file that ``provisioner-simulator --write-nodes`` wrote.
+    """
+    nodes, images = sys.argv[1:] if argv is None else argv
+    with open(nodes, encoding="utf-8") as file:
+        machines = json.load(file)
+    print(design(machines, images, image_digest(f"{images}/demo-os.raw")))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

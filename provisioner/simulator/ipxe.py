@@ -39,17 +39,17 @@ def parse(text: str, base: str) -> Script:
     for line in lines[1:]:
         verb, *words = line.split() or [""]
         words = _without_options(words)
-        if verb == "kernel" and words:
-            kernel = urllib.parse.urljoin(base, words[0])
-            parameters = dict(word.partition("=")[::2] for word in words[1:])
-        elif verb == "initrd" and words:
-            initrds.append(urllib.parse.urljoin(base, words[0]))
-        elif verb == "chain" and words:
-            return Script(chain=urllib.parse.urljoin(base, words[0]))
-        elif verb in ("exit", "sanboot"):
+        if verb in ("exit", "sanboot"):
             return Script()
-        elif verb == "boot":
+        if verb == "boot":
             break
+        url = urllib.parse.urljoin(base, words[0]) if words else None
+        if verb == "chain" and url:
+            return Script(chain=url)
+        if verb == "kernel" and url:
+            kernel, parameters = url, dict(word.partition("=")[::2] for word in words[1:])
+        if verb == "initrd" and url:
+            initrds.append(url)
     return Script(kernel, parameters, tuple(initrds))
 
 

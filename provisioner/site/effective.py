@@ -104,6 +104,7 @@ class _Work:
 
     def __init__(self, documents):
         self.origins = Origins()
+        self.complete = documents.complete
         self.findings = list(documents.findings)
         self.broken = {(item.kind, item.name) for item in documents.own if item.faulty}
         self.data: dict[str, dict[str, Document]] = {kind: {} for kind in KINDS}
@@ -127,6 +128,11 @@ class _Work:
             return
         self.data[document.kind][document.name] = usable
         self.origins.documents[key] = usable
+
+    def missing_parent(self, message, *places):
+        """Report a profile that does not exist, unless it may be in what could not be read."""
+        if self.complete:
+            self.findings.append(_INHERITANCE.finding(message, *places))
 
     def built(self, kind, make):
         return {name: make(name, document.data) for name, document in self.data[kind].items()}
@@ -179,18 +185,18 @@ def _chain(work, compiled, name):
     chain: dict[str, None] = {}
     here = name
     while here is not None and here not in compiled:
-        problem = ""
-        if here in chain:
-            problem = "inherits from itself: " + _circle(list(chain), here)
-        elif ("HostProfile", here) in work.broken:
+        if ("HostProfile", here) in work.broken:
             return _give_up(work, "HostProfile", chain)
-        elif here not in documents:
-            problem = f"inherits from host profile {here!r}, which does not exist"
-        if problem:
+        if here in chain or here not in documents:
             last = documents[next(reversed(chain))]
-            work.findings.append(_INHERITANCE.finding(
-                f"host profile {last.name!r} {problem}", last.place(("host_profile",)),
-                *(documents[member].place() for member in chain)))
+            places = (last.place(("host_profile",)), *(documents[item].place() for item in chain))
+            if here in chain:
+                work.findings.append(_INHERITANCE.finding(
+                    f"host profile {last.name!r} inherits from itself: "
+                    f"{_circle(list(chain), here)}", *places))
+            else:
+                work.missing_parent(f"host profile {last.name!r} inherits from host profile "
+                                    f"{here!r}, which does not exist", *places)
             return _give_up(work, "HostProfile", chain)
         chain[here] = None
         here = _parent(documents[here])
@@ -213,9 +219,8 @@ def _compile_nodes(work, compiled):
         parent = _parent(document)
         if parent is not None and parent not in compiled:
             if ("HostProfile", parent) not in work.broken:
-                work.findings.append(_INHERITANCE.finding(
-                    f"node {name!r} inherits from host profile {parent!r}, which does not exist",
-                    document.place(("host_profile",))))
+                work.missing_parent(f"node {name!r} inherits from host profile {parent!r}, "
+                                    "which does not exist", document.place(("host_profile",)))
             _give_up(work, "BaremetalNode", [name])
             continue
         tree = inherit.merge(inherit.HOST, compiled.get(parent), inherit.annotate(

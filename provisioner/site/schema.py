@@ -122,7 +122,7 @@ def _converted(value, wanted):
     """A number as text, or text as the number it spells; None if it is neither."""
     if wanted == "string" and isinstance(value, int | float):
         return str(value)
-    if wanted == "number" and isinstance(value, str) and _NUMBER.fullmatch(value):
+    if wanted in ("number", "integer") and isinstance(value, str) and _NUMBER.fullmatch(value):
         return float(value) if "." in value else int(value)
     return None
 

@@ -46,11 +46,16 @@ def progress(steps: Sequence[sa.Row]) -> dict | None:
     return {"name": row.name, "position": position, "total": len(steps), "state": row.state}
 
 
-def child(row: sa.Row, steps: Sequence[sa.Row]) -> dict:
-    """A child task in one line: what the progress of a site task is drawn from."""
+def child(row: sa.Row) -> dict:
+    """A child task in one line: what the progress of a site task is drawn from.
+
+    :param row: of :func:`provisioner.db.progress.of_children`
+    """
+    step_now = {"name": row.step_name, "position": row.step_number, "total": row.step_total,
+                "state": row.step_state} if row.step_total else None
     return {
         "uuid": row.uuid, "node": row.node, "node_name": row.node_name, "action": row.action,
-        "state": row.state, "retry": row.retry, "step": progress(steps),
+        "state": row.state, "retry": row.retry, "step": step_now,
         "waiting_for": row.wait_for if row.state == "waiting" else None,
         "deadline": stamp(row.deadline), "error": row.error,
         "created_at": stamp(row.created_at), "started_at": stamp(row.started_at),

@@ -19,8 +19,8 @@ def quick(monkeypatch):
 def test_created_task_is_listed_and_shown(run, site_api):
     digest = site_api.store()
     status, uuid = run("task", "create", "deploy_nodes", "--site", "small", "--design",
-                       digest[:8], "--node", "node-001", "--node", "node-002", "--arg",
-                       "max_parallel=2", "--arg", "note=by hand", "-f", "value", "-c", "uuid")
+                       digest[:8], "--node", "node-001", "--node", "node-002",
+                       "--max-parallel", "2", "--arg", "note=by hand", "-f", "value", "-c", "uuid")
     request = site_api.endpoint.requests[-1]
     assert status == 0
     assert request["node_filter"] == FILTER
@@ -65,8 +65,8 @@ def test_terminal_is_redrawn_in_place(run, site_api, quick):
     found, out = run("task", "watch", uuid, stdout=Output(
         lambda: site_api.change(uuid, state=tasks.SUCCEEDED), terminal=True))
     assert found == 0
-    assert out.count("\x1b[3A") == 1
-    assert "node-001" in out.rpartition("\x1b[J")[2]
+    assert out.count("\x1b[3A") == 2
+    assert out.rpartition("\x1b[J")[2].startswith("node-001  runnable")
 
 
 def test_created_task_is_watched(run, site_api, quick):
@@ -95,7 +95,7 @@ def test_cancel_retry_and_decisions(run, site_api):
 
 def child(number, state, **more):
     return {"uuid": str(number), "node": None, "node_name": f"node-{number:03}",
-            "action": "deploy", "state": state, "step": None, "waiting_for": None,
+            "action": "deploy", "state": state, "step": None, "retry": 0, "waiting_for": None,
             "error": None, "started_at": None, "finished_at": None, **more}
 
 
@@ -114,6 +114,14 @@ def test_what_matters_is_shown_when_not_all_fits():
     assert len(rows) <= 10
     assert "no disk" in text and "1:02:03" in text
     assert rows[-1][1] == "... and 94 more nodes"
+
+
+def test_a_node_is_as_old_as_its_first_child_of_the_same_try():
+    began, later = "2026-01-01T00:00:00+00:00", "2026-01-01T00:05:00+00:00"
+    first = child(1, "succeeded", started_at=began)
+    second = child(1, "running", started_at=later)
+    assert watch.newest([first, second])[0]["started_at"] == began
+    assert watch.newest([first, {**second, "retry": 1}])[0]["started_at"] == later
 
 
 def test_a_retried_node_is_one_line():

@@ -46,7 +46,8 @@ def boot_agent(api, fleet, node, extra=""):
 def test_deploys_and_boots_from_disk(api, booting):
     node = booting.nodes[0]
     beat = boot_agent(api, booting, node)
-    assert api.lookups[-1] == {"mac": node["mac"], "node_uuid": None, "version": "1.62"}
+    assert api.lookups_of(node["mac"])[-1] == {
+        "mac": node["mac"], "node_uuid": None, "version": "1.62"}
     assert beat["agent_token"] == TOKEN
     assert booting.machine(node["name"])["booted"] == "agent"
 
@@ -74,12 +75,12 @@ def test_reports_hardware_before_lookup(api, booting):
     node = booting.nodes[0]
     boot_agent(api, booting, node,
                f"ipa-inspection-callback-url={api.url}/v1/continue_inspection")
-    inventory = api.inspections[0]["inventory"]
+    inventory = api.inspections[-1]["inventory"]
     assert inventory["interfaces"][0]["mac_address"] == node["mac"]
     assert inventory["bmc_address"] == node["address"]
     assert inventory["memory"]["physical_mb"] == 65536
     assert inventory["disks"][0]["size"] == 16 << 20
-    assert api.lookups[0]["node_uuid"] == "uuid-inspected"
+    assert api.lookups_of(node["mac"])[0]["node_uuid"] == "uuid-inspected"
 
 
 def test_power_cut_kills_the_agent_in_the_middle_of_writing(api, booting):
@@ -109,11 +110,11 @@ def test_agent_that_died_stays_silent_until_the_next_boot(api, booting):
     assert booting.machine(node["name"])["power"] == "on"
     assert booting.machine(node["name"])["faults"]["agent_dies_at"] is None
 
-    before = len(api.beats)
+    before = len(api.beats_of(node))
     booting.control("POST", f"/machines/{node['name']}/power", {"power": "reset"})
-    api.wait(lambda: len(api.beats) > before, "heartbeat after the reset")
-    command(api.beats[-1], "deploy.execute_deploy_step", write_step(image_info(booting)))
-    assert finished(api, api.beats[-1])["command_status"] == "SUCCEEDED"
+    beat = api.wait_beat(node, before + 1)
+    command(beat, "deploy.execute_deploy_step", write_step(image_info(booting)))
+    assert finished(api, beat)["command_status"] == "SUCCEEDED"
 
 
 def test_mute_agent_neither_beats_nor_answers_until_it_recovers(api, booting):
@@ -122,10 +123,28 @@ def test_mute_agent_neither_beats_nor_answers_until_it_recovers(api, booting):
     booting.faults(node["name"], agent_mute=True)
     with pytest.raises(TimeoutError):
         call("GET", f"{beat['callback_url']}/v1/status", timeout=0.3)
-    before = len(api.beats)
+    before = len(api.beats_of(node))
     booting.faults(node["name"], agent_mute=False)
-    api.wait(lambda: len(api.beats) > before, "heartbeat")
+    api.wait_beat(node, before + 1)
     assert call("GET", f"{beat['callback_url']}/v1/status")[0] == 200
+
+
+def test_power_cut_leaves_a_waiting_client_without_an_answer(api, booting):
+    node = booting.nodes[0]
+    beat = boot_agent(api, booting, node)
+    booting.faults(node["name"], agent_mute=True)
+    with socket.create_connection((node["address"], agent_port(beat)), 10) as waiting:
+        waiting.sendall(b"GET /v1/status HTTP/1.1\r\nHost: agent\r\n\r\n")
+        with pytest.raises(TimeoutError):
+            waiting.settimeout(0.2)
+            waiting.recv(1)
+        booting.control("POST", f"/machines/{node['name']}/power", {"power": "off"})
+        waiting.settimeout(10)
+        try:
+            answer = waiting.recv(100)
+        except ConnectionResetError:
+            answer = b""
+    assert answer == b""
 
 
 @pytest.mark.parametrize(("fault", "error"), [
@@ -147,6 +166,7 @@ def test_image_that_does_not_arrive(api, booting, fault, error):
     ({"os_hash_value": None}, "InvalidCommandParamsError"),
     ({"disk_format": "qcow2"}, "InvalidCommandParamsError"),
     ({"urls": []}, "InvalidCommandParamsError"),
+    ({"urls": [1]}, "InvalidCommandParamsError"),
     ({"urls": ["http://127.0.0.1:1/none"]}, "ImageDownloadError"),
     ({"urls": ["not a url"]}, "ImageDownloadError")])
 def test_image_that_cannot_be_written(api, booting, changes, error):
@@ -159,12 +179,12 @@ def test_image_that_cannot_be_written(api, booting, changes, error):
 def test_wrong_mac_is_not_found(api, booting):
     node = booting.nodes[0]
     booting.faults(node["name"], wrong_mac=True)
-    api.boot_agent({**node, "mac": "52:54:00:ff:00:01"}, booting.images)
+    other = "52:54:00:ff" + node["mac"][11:]
+    api.boot_agent({**node, "mac": other}, booting.images)
     api.macs.clear()
     booting.control("POST", f"/machines/{node['name']}/power", {"power": "on"})
-    api.wait(lambda: api.lookups, "lookup")
-    assert api.lookups[0]["mac"] == "52:54:00:ff:00:01"
-    assert not api.beats
+    api.wait(lambda: api.lookups_of(other), "lookup")
+    assert not api.beats_of(node)
 
 
 def test_token_given_away_before_makes_the_agent_give_up(api, booting):
@@ -173,7 +193,7 @@ def test_token_given_away_before_makes_the_agent_give_up(api, booting):
     api.given.add(node["mac"])
     booting.control("POST", f"/machines/{node['name']}/power", {"power": "on"})
     api.wait(lambda: booting.log(command="gave_up"), "agent to give up")
-    assert not api.beats
+    assert not api.beats_of(node)
 
 
 def test_heartbeat_is_repeated_when_refused(api, booting):
@@ -191,3 +211,14 @@ def test_heartbeat_follows_the_end_of_a_command(api, tmp_path):
         command(beat, "clean.execute_clean_step",
                 {"step": {"step": "erase_devices", "interface": "deploy"}})
         assert api.wait_beat(running.nodes[0], 2)
+
+
+@pytest.mark.parametrize("configdrive", ["ä", {"meta_data": {}}, "http://127.0.0.1:1/drive",
+                                         base64.b64encode(b"\x1f\x8bbad").decode(),
+                                         base64.b64encode(bytes(9 << 20)).decode()])
+def test_config_drive_that_cannot_be_written(api, booting, configdrive):
+    beat = boot_agent(api, booting, booting.nodes[0])
+    ended = command(beat, "deploy.execute_deploy_step",
+                    write_step(image_info(booting), configdrive), wait=True)[1]
+    assert ended["command_status"] == "FAILED"
+    assert ended["command_error"]["type"].startswith("ConfigDrive")

@@ -49,27 +49,29 @@ def test_asks_again_until_there_is_a_script(api, booting):
     assert api.wait_beat(node)
 
 
-@pytest.mark.parametrize("full", [False, True])
-def test_default_order_ends_at_the_disk(tmp_path, full):
+@pytest.fixture(scope="module")
+def without_network(tmp_path_factory):
+    """Machines whose boot script never comes."""
     args = ["--boot-url", "http://127.0.0.1:1/{mac}", "--boot-timeout", "0",
             "--fault", "boot_delay=0"]
-    with fleet(1, tmp_path, args=args) as running:
-        node = running.nodes[0]
-        if full:
-            fill_disk(running, node)
-        power(running, node)
-        wanted = "booted_disk" if full else "no_boot_device"
-        assert running.wait(node["name"], firmware=wanted)
+    with fleet(3, tmp_path_factory.mktemp("fleet"), args=args) as running:
+        yield running
 
 
-def test_network_only_does_not_end_at_the_disk(tmp_path):
-    args = ["--boot-url", "http://127.0.0.1:1/{mac}", "--boot-timeout", "0"]
-    with fleet(1, tmp_path, args=args) as running:
-        node = running.nodes[0]
-        fill_disk(running, node)
-        set_boot_device(node, "network", persist=True)
-        power(running, node)
-        assert running.wait(node["name"], firmware="no_boot_device")
+def test_default_order_ends_at_the_disk(without_network):
+    blank, full, _ = without_network.nodes
+    fill_disk(without_network, full)
+    for node, stage in ((blank, "no_boot_device"), (full, "booted_disk")):
+        power(without_network, node)
+        assert without_network.wait(node["name"], firmware=stage)
+
+
+def test_network_only_does_not_end_at_the_disk(without_network):
+    node = without_network.nodes[2]
+    fill_disk(without_network, node)
+    set_boot_device(node, "network", persist=True)
+    power(without_network, node)
+    assert without_network.wait(node["name"], firmware="no_boot_device")
 
 
 def test_disk_once_then_network(api, booting):
@@ -107,3 +109,13 @@ def test_anything_but_a_script_boots_nothing(api, booting):
     power(booting, node)
     assert booting.wait(node["name"], firmware="no_boot_device")
     assert booting.log(command="bad_script")
+
+
+def test_slow_boot_takes_its_time(api, booting):
+    node = booting.nodes[0]
+    booting.faults(node["name"], boot_delay=0.4)
+    api.boot_agent(node, booting.images)
+    power(booting, node)
+    api.wait_beat(node)
+    fetched, up = booting.log(command="fetch")[-1], booting.log(command="booted_agent")[0]
+    assert up["boottime"] - fetched["boottime"] >= 0.4

@@ -20,6 +20,12 @@ def test_macs_and_names_follow_the_number():
     assert identity.wrong_mac == "52:54:00:ff:01:02"
 
 
+@pytest.mark.parametrize("name_format", ["node", "%d-%d", "%"])
+def test_name_format_takes_one_number(name_format):
+    with pytest.raises(FleetError, match="name format"):
+        Naming(name_format=name_format).identity(1)
+
+
 def test_too_small_network_is_refused():
     with pytest.raises(FleetError, match="no room"):
         Naming(ipaddress.IPv4Network("127.5.0.0/24")).identity(250)

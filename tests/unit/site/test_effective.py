@@ -5,6 +5,7 @@ import pytest
 from provisioner.exceptions import NotFound
 from provisioner.site.documents import load
 from provisioner.site.effective import MAX_DOMAIN, effective
+from provisioner.site.model import DeviceAlias
 from tests import sites
 
 FILE = "site.yaml"
@@ -277,6 +278,15 @@ def test_aliases_of_hardware():
     aliases = found.site.hardware_profiles["h"].device_aliases
     assert aliases["a"].pattern == "0000:.*"
     assert aliases["b"].pattern is None
+    assert aliases["a"].matches("pci", "0000:7f")
+    assert not aliases["a"].matches("pci", "f:0000:7f")
+    assert not aliases["a"].matches("scsi", "0000:7f")
+    assert aliases["b"].matches("pci", "0000:01")
+    assert not aliases["b"].matches("pci", "0000:011")
+
+
+def test_a_pattern_that_is_none_matches_nothing():
+    assert not DeviceAlias("a", "regexp:(", "pci").matches("pci", "(")
 
 
 def test_both_spellings_of_a_switch_controller():

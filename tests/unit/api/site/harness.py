@@ -110,6 +110,10 @@ class Harness:
             conductors.bury(tx, self.hostname, 0)
         self.services.conductor_client.view.rings(fresh=True)
 
+    def ask(self, method: str, path: str, version: str | None = None, headers=None, **more):
+        """A request, as the declarative cases send it. There are no microversions here."""
+        return self.http.open(path, method=method, headers=headers or {}, **more)
+
     def store(self, text: str | None = None) -> str:
         """Store a design (the example); its digest."""
         answer = self.http.post("/api/v1.1/designs", data=text or EXAMPLE.read_text(),
