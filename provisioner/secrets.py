@@ -32,7 +32,8 @@ def is_secret_name(name: str) -> bool:
 
 
 def is_sealed(value: Any) -> bool:
-    return isinstance(value, Mapping) and set(value) == {SEALED}
+    return (isinstance(value, Mapping) and set(value) == {SEALED}
+            and isinstance(value[SEALED], str))
 
 
 def mask(value: Any, names: Iterable[str] = ()) -> Any:

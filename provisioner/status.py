@@ -4,14 +4,13 @@ import sys
 from collections.abc import Sequence
 
 from oslo_config import cfg
-from oslo_db import exception as db_exception
 from oslo_log import log
 from oslo_upgradecheck import upgradecheck
 
 from provisioner import exceptions, secrets
 from provisioner.conf import opts
 from provisioner.db import keys, schema
-from provisioner.db.session import Database
+from provisioner.db.session import OUTAGE, Database
 
 FAILURE = upgradecheck.Code.FAILURE
 SUCCESS = upgradecheck.Code.SUCCESS
@@ -48,7 +47,7 @@ class Checks(upgradecheck.UpgradeCommands):
             return check(database)
         except exceptions.ProvisionerError as error:
             return upgradecheck.Result(FAILURE, f"{error.message} {error.remedy}".strip())
-        except (db_exception.DBError, OSError) as error:
+        except OUTAGE as error:
             return upgradecheck.Result(FAILURE, f"The database failed: {error}".split("\n")[0])
         finally:
             if database is not None:

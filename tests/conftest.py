@@ -18,6 +18,9 @@ import pytest
 import requests
 import sqlalchemy
 
+# Chooses native threads for oslo.service, which must come before a test imports oslo.messaging.
+import provisioner.rpc  # noqa: F401
+
 SERVICES = {"postgresql": "PROVISIONER_TEST_POSTGRESQL", "mariadb": "PROVISIONER_TEST_MARIADB",
             "rabbitmq": "PROVISIONER_TEST_RABBITMQ"}
 TOOLS = ("ipmitool", "ipmi_sim")
@@ -97,6 +100,12 @@ def _drop(connection, kind, name):
         connection.exec_driver_sql(
             f"BEGIN NOT ATOMIC DECLARE CONTINUE HANDLER FOR 1094 BEGIN END; KILL {client}; END")
     connection.exec_driver_sql(f"DROP DATABASE {name}")
+
+
+@pytest.fixture
+def any_database_url(kind):
+    """URL of an empty database of the test's parameter ``kind``. Mark the test ``services``."""
+    yield from _fresh_database(kind)
 
 
 @pytest.fixture

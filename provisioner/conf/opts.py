@@ -15,7 +15,8 @@ def list_opts() -> list[tuple[str, list[cfg.Opt]]]:
     return [(module.GROUP, module.OPTS) for module in _MODULES]
 
 
-def load(argv: Sequence[str], program: str) -> cfg.ConfigOpts:
+def load(argv: Sequence[str], program: str,
+         cli_options: Sequence[cfg.Opt] = ()) -> cfg.ConfigOpts:
     """The configuration from ``/etc/provisioner/provisioner.conf`` or ``--config-file``.
 
     Each call gives an object of its own, so that several services can live in one process.
@@ -24,5 +25,6 @@ def load(argv: Sequence[str], program: str) -> cfg.ConfigOpts:
     log.register_options(conf)
     for group, options in list_opts():
         conf.register_opts(options, group=group)
+    conf.register_cli_opts(cli_options)
     conf(list(argv), project="provisioner", prog=program)
     return conf

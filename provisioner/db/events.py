@@ -56,9 +56,11 @@ class EventFilter:
     after: int | None = None
 
 
-def find(tx: Transaction, wanted: EventFilter, limit: int = 1000) -> list[sa.Row]:
-    """Events in order of their id, ``limit`` at most."""
-    query = sa.select(events).order_by(events.c.id).limit(limit)
+def find(tx: Transaction, wanted: EventFilter, limit: int = 1000, *,
+         newest_first: bool = False) -> list[sa.Row]:
+    """Events in order of their id, ``limit`` at most; ``after`` follows the order."""
+    order = events.c.id.desc() if newest_first else events.c.id
+    query = sa.select(events).order_by(order).limit(limit)
     equal = {"node": wanted.node, "task": wanted.task}
     for column, value in equal.items():
         if value is not None:
@@ -68,7 +70,8 @@ def find(tx: Transaction, wanted: EventFilter, limit: int = 1000) -> list[sa.Row
         if values is not None:
             query = query.where(events.c[column].in_(values))
     if wanted.after is not None:
-        query = query.where(events.c.id > wanted.after)
+        query = query.where(events.c.id < wanted.after if newest_first
+                            else events.c.id > wanted.after)
     return tx.all(query)
 
 

@@ -19,14 +19,14 @@ ENGINE_COLUMNS = frozenset({
 
 
 def create(tx: Transaction, values: dict[str, Any]) -> str:
-    """Insert a node in state ``enroll``; its uuid.
+    """Insert a node, in state ``enroll`` unless ``values`` say another; its uuid.
 
-    :param values: API fields; ``uuid`` is optional
+    :param values: columns; ``uuid`` is optional
     :raises oslo_db.exception.DBDuplicateEntry: if uuid, name or instance_uuid is taken
     """
     uuid = values.get("uuid") or new_uuid()
-    tx.execute(sa.insert(nodes).values(
-        provision_state=states.ENROLL, created_at=tx.now(), **{**values, "uuid": uuid}))
+    tx.execute(sa.insert(nodes).values({
+        "provision_state": states.ENROLL, "created_at": tx.now(), **values, "uuid": uuid}))
     return uuid
 
 
@@ -146,10 +146,11 @@ def _behind(key, ident, last: sa.Row, descending: bool):
     if value is None:
         rest = sa.false() if descending else key.is_not(None)
         return sa.or_(sa.and_(key.is_(None), behind_id), rest)
-    further = key < value if descending else key > value
+    bound = sa.literal(value, key.type)     # a plain True or False is refused by < and >
+    further = key < bound if descending else key > bound
     if descending:
         further = sa.or_(further, key.is_(None))
-    return sa.or_(further, sa.and_(key == value, behind_id))
+    return sa.or_(further, sa.and_(key == bound, behind_id))
 
 
 def update_user(tx: Transaction, node: sa.Row, values: dict[str, Any]) -> None:
@@ -190,6 +191,14 @@ def delete(tx: Transaction, node: sa.Row) -> None:
     for table in (node_traits, models.node_agents, models.inventories, models.ports,
                   models.boot_scripts):
         tx.execute(sa.delete(table).where(table.c.node_uuid == node.uuid))
+
+
+def lock(tx: Transaction, uuid: str) -> None:
+    """Make others who call this for the same node wait until the transaction ends.
+
+    Writes the row as it is: for changes in tables that belong to a node.
+    """
+    tx.execute(sa.update(nodes).where(nodes.c.uuid == uuid).values(uuid=nodes.c.uuid))
 
 
 def traits(tx: Transaction, uuids: Iterable[str]) -> dict[str, list[str]]:

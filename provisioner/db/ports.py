@@ -31,7 +31,11 @@ def get(tx: Transaction, ident: str) -> sa.Row | None:
 
 @dataclasses.dataclass(frozen=True)
 class PortFilter:
-    """Which ports: every condition that is not None must hold. ``shards``: of the node."""
+    """Which ports: every condition that is not None must hold.
+
+    :ivar shards: of the node
+    :ivar project: owner or lessee of the node
+    """
 
     node_uuid: str | None = None
     address: str | None = None
@@ -39,6 +43,7 @@ class PortFilter:
     shards: tuple[str, ...] | None = None
     conductor_groups: tuple[str, ...] | None = None
     description_contains: str | None = None
+    project: str | None = None
 
 
 def find(tx: Transaction, wanted: PortFilter, page: Page) -> list[sa.Row]:
@@ -52,6 +57,9 @@ def find(tx: Transaction, wanted: PortFilter, page: Page) -> list[sa.Row]:
         if values is not None:
             query = query.where(ports.c.node_uuid.in_(
                 sa.select(nodes.c.uuid).where(nodes.c[column].in_(values))))
+    if wanted.project is not None:
+        query = query.where(ports.c.node_uuid.in_(sa.select(nodes.c.uuid).where(
+            sa.or_(nodes.c.owner == wanted.project, nodes.c.lessee == wanted.project))))
     if wanted.description_contains is not None:
         query = query.where(ports.c.description.contains(wanted.description_contains,
                                                          autoescape=True))

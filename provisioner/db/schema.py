@@ -6,6 +6,7 @@ One process at a time changes it: others wait, then find nothing left to do.
 import contextlib
 import hashlib
 import pathlib
+import sqlite3
 from collections.abc import Callable, Iterator
 
 import sqlalchemy as sa
@@ -14,14 +15,13 @@ from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from alembic.util import CommandError
-from oslo_db import exception as db_exception
 
 import db_migrations
 from provisioner import exceptions
 from provisioner.db.session import Database
 
 HEAD = "head"
-#: seconds to wait for another process that changes the schema
+#: seconds to wait for another process that changes the schema (SQLite: the database's own)
 PATIENCE = 60
 
 
@@ -122,13 +122,23 @@ def _busy() -> exceptions.Conflict:
 
 
 @contextlib.contextmanager
+def _lock_timeout_is_busy() -> Iterator[None]:
+    try:
+        yield
+    except sa.exc.DBAPIError as error:
+        # lock_not_available of PostgreSQL, SQLITE_BUSY
+        if getattr(error.orig, "pgcode", None) != "55P03" and getattr(
+                error.orig, "sqlite_errorcode", None) != sqlite3.SQLITE_BUSY:
+            raise
+        raise _busy() from error
+
+
+@contextlib.contextmanager
 def _sqlite_gate(connection: sa.Connection) -> Iterator[None]:
     # oslo.db would emit a deferred BEGIN, which takes the write lock too late.
     connection.connection.info["in_transaction"] = True
-    try:
+    with _lock_timeout_is_busy():
         connection.exec_driver_sql("BEGIN IMMEDIATE")
-    except db_exception.DBError as error:
-        raise _busy() from error
     yield
 
 
@@ -137,10 +147,8 @@ def _postgresql_gate(connection: sa.Connection) -> Iterator[None]:
     key = int.from_bytes(hashlib.sha256(b"provisioner-dbsync").digest()[:8], signed=True)
     connection.exec_driver_sql("SET LOCAL statement_timeout = 0")
     connection.exec_driver_sql(f"SET LOCAL lock_timeout = {PATIENCE * 1000}")
-    try:
+    with _lock_timeout_is_busy():
         connection.execute(sa.select(sa.func.pg_advisory_xact_lock(key)))
-    except db_exception.DBError as error:
-        raise _busy() from error
     yield
 
 

@@ -6,12 +6,11 @@ import sys
 from collections.abc import Sequence
 
 from oslo_config import cfg
-from oslo_db import exception as db_exception
 
 from provisioner import exceptions, secrets
 from provisioner.conf import opts
 from provisioner.db.schema import HEAD, create_schema, downgrade, stamp, upgrade, version
-from provisioner.db.session import Database
+from provisioner.db.session import OUTAGE, Database
 from provisioner.dbsync import rotation
 from provisioner.dbsync.resealing import Outcome
 
@@ -114,6 +113,6 @@ def main(argv: Sequence[str] | None = None) -> int:
     except cfg.Error as error:
         print(f"The configuration cannot be read: {error}", file=sys.stderr)
         return 1
-    except db_exception.DBError as error:
+    except OUTAGE as error:
         print(f"The database failed: {error}".split("\n")[0], file=sys.stderr)
         return 1

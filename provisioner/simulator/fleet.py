@@ -32,13 +32,17 @@ class Naming:
     name_format: str = "node-%03d"
 
     def identity(self, index: int) -> Identity:
-        """:raises FleetError: the network has no room for machine ``index``"""
+        """:raises FleetError: no room for machine ``index``, or no number in the name format"""
         offset = 256 * (index // _PER_BLOCK) + index % _PER_BLOCK + 1
         address = self.network.network_address + offset
         if address not in self.network:
             raise FleetError(f"{self.network} has no room for machine {index}")
         mac = f"52:54:00:77:{index >> 8 & 0xFF:02x}:{index & 0xFF:02x}"
-        return Identity(index, self.name_format % index, mac, str(address))
+        try:
+            name = self.name_format % index
+        except (TypeError, ValueError) as error:
+            raise FleetError(f"name format {self.name_format!r}: {error}") from error
+        return Identity(index, name, mac, str(address))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -116,7 +120,8 @@ class Fleet:
 
     def view(self, name: str) -> dict:
         """:raises KeyError: no such machine"""
-        return {**self.machines[name].view(), "sessions": len(self.bmcs[name].sessions),
+        return {**self.machines[name].view(), "guid": self.bmcs[name].guid.hex(),
+                "sessions": len(self.bmcs[name].sessions),
                 "sessions_max": self.bmcs[name].sessions.most}
 
     def stats(self) -> dict:

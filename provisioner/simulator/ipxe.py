@@ -3,6 +3,8 @@
 import dataclasses
 import urllib.parse
 
+_OPTIONS_WITH_VALUE = ("--name", "-n", "--timeout", "-t")
+
 
 @dataclasses.dataclass(frozen=True)
 class Script:
@@ -36,16 +38,24 @@ def parse(text: str, base: str) -> Script:
     kernel, parameters, initrds = None, {}, []
     for line in lines[1:]:
         verb, *words = line.split() or [""]
-        words = [word for word in words if not word.startswith("--")]
-        if verb == "kernel" and words:
-            kernel = urllib.parse.urljoin(base, words[0])
-            parameters = dict(word.partition("=")[::2] for word in words[1:])
-        elif verb == "initrd" and words:
-            initrds.append(urllib.parse.urljoin(base, words[-1]))
-        elif verb == "chain" and words:
-            return Script(chain=urllib.parse.urljoin(base, words[0]))
-        elif verb in ("exit", "sanboot"):
+        words = _without_options(words)
+        if verb in ("exit", "sanboot"):
             return Script()
-        elif verb == "boot":
+        if verb == "boot":
             break
+        url = urllib.parse.urljoin(base, words[0]) if words else None
+        if verb == "chain" and url:
+            return Script(chain=url)
+        if verb == "kernel" and url:
+            kernel, parameters = url, dict(word.partition("=")[::2] for word in words[1:])
+        if verb == "initrd" and url:
+            initrds.append(url)
     return Script(kernel, parameters, tuple(initrds))
+
+
+def _without_options(words):
+    """``words`` from the URL on; what follows it belongs to the kernel, dashes and all."""
+    position = 0
+    while position < len(words) and words[position].startswith("-"):
+        position += 2 if words[position] in _OPTIONS_WITH_VALUE else 1
+    return words[position:]

@@ -60,13 +60,16 @@ class Machine:
         return self.identity.wrong_mac if self.faults.wrong_mac else self.identity.mac
 
     def control(self, action: str) -> None:
-        """Carry out a chassis control, after the delay that the machine's faults ask for."""
+        """Carry out a chassis control, after the delay that the machine's faults ask for.
+
+        Never at once: the log shows the command before what comes of it.
+        """
+        loop = asyncio.get_running_loop()
         if self.faults.power_delay:
-            loop = asyncio.get_running_loop()
             handle = loop.call_later(self.faults.power_delay, self.act, action)
             self._pending = {one for one in self._pending if one.when() > loop.time()} | {handle}
         else:
-            self.act(action)
+            loop.call_soon(self.act, action)
 
     def act(self, action: str) -> None:
         """``on``, ``off``, ``cycle``, ``reset``, ``soft`` or ``diag``, now.

@@ -97,11 +97,15 @@ class Document:
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Documents:
-    """Documents of one or several sources, with what was found while reading them."""
+    """Documents of one or several sources, with what was found while reading them.
+
+    :ivar complete: every source was read to its end
+    """
 
     items: tuple[Document, ...] = ()
     findings: tuple[Finding, ...] = ()
     texts: dict[str, bytes] = dataclasses.field(default_factory=dict)
+    complete: bool = True
 
     @property
     def own(self) -> tuple[Document, ...]:
@@ -145,7 +149,8 @@ def join(several: Iterable[Documents]) -> Documents:
     for documents in several:
         texts.update(documents.texts)
     return Documents(tuple(item for documents in several for item in documents.items),
-                     tuple(found for documents in several for found in documents.findings), texts)
+                     tuple(found for documents in several for found in documents.findings),
+                     texts, all(documents.complete for documents in several))
 
 
 def load(text: bytes | str, source: str) -> Documents:
@@ -166,7 +171,7 @@ def load(text: bytes | str, source: str) -> Documents:
             trouble.message, Place("", "", source, trouble.line, trouble.column)))
     elif not roots:
         findings.append(_READ.finding("there is no document in it", Place("", "", source, 1, 1)))
-    return Documents(tuple(items), tuple(findings), {source: content})
+    return Documents(tuple(items), tuple(findings), {source: content}, trouble is None)
 
 
 def _odd(root, document, findings):

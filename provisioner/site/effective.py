@@ -43,7 +43,7 @@ class Origins:
         self.trees: dict[tuple[str, str], inherit.Branch] = {}
 
     def place(self, kind: str, name: str, path: tuple = ()) -> Place:
-        """Place of a value; a host's is under the host's name, in whatever file it stands."""
+        """Place of a value; a host's is under the host's name, wherever it stands."""
         document = self.documents.get((kind, name))
         if document is None:
             return Place(KINDS.get(kind, kind), name)
@@ -51,14 +51,8 @@ class Origins:
         if tree is None or not path:
             return document.place(path)
         there, path = inherit.find(tree, path)
-        return Place(document.schema, name, there.source, *there.position(path))
-
-    def owner(self, kind: str, name: str, path: tuple = ()) -> Document | None:
-        """The document in which a value stands, which may be a profile's."""
-        tree = self.trees.get((kind, name))
-        if tree is None or not path:
-            return self.documents.get((kind, name))
-        return inherit.find(tree, path)[0]
+        owner = None if there is document else (there.schema, there.name)
+        return Place(document.schema, name, there.source, *there.position(path), owner)
 
     def of(self, kind: str, name: str) -> dict[str, Origin]:
         """Every effective value of a host: path with slashes to origin."""
@@ -110,6 +104,7 @@ class _Work:
 
     def __init__(self, documents):
         self.origins = Origins()
+        self.complete = documents.complete
         self.findings = list(documents.findings)
         self.broken = {(item.kind, item.name) for item in documents.own if item.faulty}
         self.data: dict[str, dict[str, Document]] = {kind: {} for kind in KINDS}
@@ -133,6 +128,11 @@ class _Work:
             return
         self.data[document.kind][document.name] = usable
         self.origins.documents[key] = usable
+
+    def missing_parent(self, message, *places):
+        """Report a profile that does not exist, unless it may be in what could not be read."""
+        if self.complete:
+            self.findings.append(_INHERITANCE.finding(message, *places))
 
     def built(self, kind, make):
         return {name: make(name, document.data) for name, document in self.data[kind].items()}
@@ -185,18 +185,18 @@ def _chain(work, compiled, name):
     chain: dict[str, None] = {}
     here = name
     while here is not None and here not in compiled:
-        problem = ""
-        if here in chain:
-            problem = "inherits from itself: " + _circle(list(chain), here)
-        elif ("HostProfile", here) in work.broken:
+        if ("HostProfile", here) in work.broken:
             return _give_up(work, "HostProfile", chain)
-        elif here not in documents:
-            problem = f"inherits from host profile {here!r}, which does not exist"
-        if problem:
+        if here in chain or here not in documents:
             last = documents[next(reversed(chain))]
-            work.findings.append(_INHERITANCE.finding(
-                f"host profile {last.name!r} {problem}", last.place(("host_profile",)),
-                *(documents[member].place() for member in chain)))
+            places = (last.place(("host_profile",)), *(documents[item].place() for item in chain))
+            if here in chain:
+                work.findings.append(_INHERITANCE.finding(
+                    f"host profile {last.name!r} inherits from itself: "
+                    f"{_circle(list(chain), here)}", *places))
+            else:
+                work.missing_parent(f"host profile {last.name!r} inherits from host profile "
+                                    f"{here!r}, which does not exist", *places)
             return _give_up(work, "HostProfile", chain)
         chain[here] = None
         here = _parent(documents[here])
@@ -219,9 +219,8 @@ def _compile_nodes(work, compiled):
         parent = _parent(document)
         if parent is not None and parent not in compiled:
             if ("HostProfile", parent) not in work.broken:
-                work.findings.append(_INHERITANCE.finding(
-                    f"node {name!r} inherits from host profile {parent!r}, which does not exist",
-                    document.place(("host_profile",))))
+                work.missing_parent(f"node {name!r} inherits from host profile {parent!r}, "
+                                    "which does not exist", document.place(("host_profile",)))
             _give_up(work, "BaremetalNode", [name])
             continue
         tree = inherit.merge(inherit.HOST, compiled.get(parent), inherit.annotate(

@@ -21,13 +21,18 @@ SECRET_KEY = re.compile(
 
 
 class Place(NamedTuple):
-    """A point in a document. Line and column count from 1; 0 means unknown."""
+    """A point in a document. Line and column count from 1; 0 means unknown.
+
+    ``owner`` is the (schema, name) of the document that the point is in, where that is another
+    one: the profile from which a node inherits.
+    """
 
     schema: str
     name: str
     file: str = ""
     line: int = 0
     column: int = 0
+    owner: tuple[str, str] | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -69,8 +74,9 @@ class Rule:
     def finding(self, message: str, *places: Place, severity: str | None = None,
                 remedy: str | None = None) -> Finding:
         """A finding at the first place; the others are documents that it concerns."""
-        documents = tuple(dict.fromkeys((place.schema, place.name) for place in places
-                                        if place.schema or place.name))
+        named = [(place.schema, place.name) for place in places if place.schema or place.name]
+        owners = [place.owner for place in places if place.owner]
+        documents = tuple(dict.fromkeys(named + owners))
         place = places[0] if places else Place("", "")
         return Finding(self.code, self.title, severity or self.severity, message,
                        self.remedy if remedy is None else remedy, documents,
@@ -104,9 +110,11 @@ def _together(group):
     if len(group) == 1:
         return group[0]
     group = sorted(group, key=lambda found: found.documents)
-    documents = tuple(dict.fromkeys(item for found in group for item in found.documents))
+    firsts = [found.documents[0] for found in group]
+    documents = tuple(dict.fromkeys(
+        firsts + [item for found in group for item in found.documents]))
     first = group[0]
-    others = len({found.documents[0] for found in group}) - 1
+    others = len(set(firsts)) - 1
     if not others:
         return first
     return dataclasses.replace(first, documents=documents,

@@ -19,6 +19,7 @@ A member or key that begins with ``!`` is never itself part of a result, with or
 """
 
 import dataclasses
+import functools
 from typing import Any
 
 SCALAR = "scalar"
@@ -33,6 +34,11 @@ class Record:
 
     parts: dict[str, Any]
     rest: str | None = None
+
+    @functools.cached_property
+    def has_own(self) -> bool:
+        """Whether it cannot be taken from the parent whole."""
+        return OWN in self.parts.values()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -216,7 +222,10 @@ def _merged_record(spec, parent, child):
     parent = parent or {}
     for key, part in spec.parts.items():
         inherited = None if part == OWN else parent.get(key)
-        merged = merge(part, inherited, child.get(key))
+        own = child.get(key)
+        if own is None and inherited is not None and isinstance(part, Record) and part.has_own:
+            own = Branch(child.document, (*child.path, key))
+        merged = merge(part, inherited, own)
         if merged is not None:
             result[key] = merged
     if spec.rest is not None:

@@ -7,6 +7,7 @@ something undefined stays as written, and a check reports it. Objects are never 
 import dataclasses
 import functools
 import ipaddress
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -92,11 +93,6 @@ class Range:
             return None
         return first, last
 
-    def __contains__(self, address) -> bool:
-        bounds = self.bounds
-        return (bounds is not None and bounds[0].version == address.version
-                and bounds[0] <= address <= bounds[1])
-
 
 @dataclasses.dataclass(frozen=True)
 class Route:
@@ -157,6 +153,20 @@ class DeviceAlias:
     def businfo(self) -> str:
         """What lshw calls it."""
         return f"{self.bus_type}@{self.address}"
+
+    def matches(self, bus_type: str, address: str) -> bool:
+        """Whether a device at a bus address is the one meant, or may be, for a pattern.
+
+        A pattern that is no regular expression matches nothing; a check reports it.
+        """
+        if bus_type != self.bus_type:
+            return False
+        if self.pattern is None:
+            return address == self.address
+        try:
+            return re.match(self.pattern, address) is not None
+        except re.error:
+            return False
 
 
 @dataclasses.dataclass(frozen=True)
@@ -318,6 +328,11 @@ class Site:
     boot_targets: Mapping[str, tuple[str, ...]] = dataclasses.field(default_factory=dict)
     broken: frozenset[tuple[str, str]] = frozenset()
     origins: Any = dataclasses.field(default=None, compare=False, repr=False)
+
+    @property
+    def name(self) -> str:
+        """The name of the first region, ``""`` without one."""
+        return next(iter(self.regions), "")
 
     def node(self, name: str) -> BaremetalNode:
         """The node of that name.

@@ -3,14 +3,16 @@
 ``schemas/<Kind>.json`` describes a document's body. A key ``x-code`` in a schema names the code
 of a violation at that level (DD001 without). Editors may use the same files.
 
-Documents in the old envelope were never checked by Drydock, which dropped unknown keys and turned
-numbers into text. What it took stays usable: there, both are warnings, and are done here too.
+Documents in the old envelope were never checked by Drydock, which dropped unknown keys and empty
+values, and turned numbers into text and back. What it took stays usable: there, all that is a
+warning, and done here too.
 """
 
 import copy
 import functools
 import importlib.resources
 import json
+import re
 from typing import Any
 
 import jsonschema
@@ -24,6 +26,7 @@ INCOMPLETE_RULE = Rule("DD000", "Unusable Document", ERROR,
                        "Add what is missing; without it the document cannot be used.")
 _SECRET_KEYS = frozenset({"credential", "password", "token"})
 _MAX_PER_DOCUMENT = 50
+_NUMBER = re.compile(r"-?\d{1,18}(\.\d{1,9})?", re.ASCII)
 
 
 def _read(kind: str) -> dict:
@@ -64,13 +67,13 @@ def check(document: Document) -> tuple[Document | None, list[Finding]]:
     if not errors:
         return document, []
     if not document.old_envelope:
-        return None, [_finding(document, error) for error in errors]
+        return None, _findings(document, errors)
     data = copy.deepcopy(document.data)
     lenient = [error for error in errors if _mend(data, error)]
-    findings = [_finding(document, error, WARNING) for error in lenient]
+    findings = _findings(document, lenient, WARNING)
     left = _errors(document.kind, data)
     if left:
-        return None, findings + [_finding(document, error) for error in left]
+        return None, findings + _findings(document, left)
     return _with_data(document, data), findings
 
 
@@ -93,7 +96,7 @@ def _extra_keys(error):
 
 
 def _mend(data, error):
-    """Do to the old envelope what Drydock did: drop unknown keys, turn numbers into text."""
+    """Do to the old envelope what Drydock did; False if this error is none that it overlooked."""
     path = list(error.absolute_path)
     here = data
     for part in path[:-1]:
@@ -103,14 +106,33 @@ def _mend(data, error):
         for key in _extra_keys(error):
             target.pop(key, None)
         return True
-    number = isinstance(error.instance, int | float) and not isinstance(error.instance, bool)
-    if error.validator == "type" and error.validator_value == "string" and number and path:
-        here[path[-1]] = str(error.instance)
+    if error.validator != "type" or not path:
+        return False
+    if error.instance is None and isinstance(here, dict):
+        here.pop(path[-1], None)
         return True
-    return False
+    converted = _converted(error.instance, error.validator_value)
+    if converted is None:
+        return False
+    here[path[-1]] = converted
+    return True
 
 
-def _finding(document, error, severity=ERROR):
+def _converted(value, wanted):
+    """A number as text, or text as the number it spells; None if it is neither."""
+    if wanted == "string" and isinstance(value, int | float):
+        return str(value)
+    if wanted in ("number", "integer") and isinstance(value, str) and _NUMBER.fullmatch(value):
+        return float(value) if "." in value else int(value)
+    return None
+
+
+def _findings(document, errors, severity=ERROR):
+    """One finding for each error; missing keys of one place are one."""
+    return list(dict.fromkeys(_finding(document, error, severity) for error in errors))
+
+
+def _finding(document, error, severity):
     path = list(error.absolute_path)
     where = ".".join(str(part) for part in path) or "the document"
     position = document.position(path)

@@ -9,10 +9,14 @@ from provisioner.site.findings import gathered, ordered
 
 
 def validate(documents: Documents) -> Design:
-    """The effective design with the findings of all checks. Never raises."""
+    """The effective design with the findings of all checks. Never raises.
+
+    Of documents that could not be read to their end nothing is checked: what seems to be missing
+    may stand in the rest.
+    """
     design = effective(documents)
     findings = list(design.findings)
-    rules = checks.registered()
+    rules = checks.registered() if documents.complete else ()
     for rule in rules:
         findings.extend(rule.check(design.site))
     ran = tuple((rule.CODE, rule.TITLE) for rule in rules)

@@ -147,11 +147,12 @@ def _at_rest(facts: Facts) -> tuple[str, str]:
     if node.last_error:
         return (f"The node is {node.provision_state}; its last error: {node.last_error}",
                 _ways_out(facts))
-    return f"Nothing is going on: the node is {node.provision_state}.", ""
+    return f"Nothing is going on: the node is {node.provision_state}.", _ways_out(facts)
 
 
 def _ways_out(facts: Facts) -> str:
-    if facts.task is not None and facts.task.state == tasks.PARKED:
+    if facts.task is not None and facts.task.state == tasks.PARKED and (
+            facts.node.provision_state in states.FAILED):
         return "Look at the machine, then resume, skip or fail the task with a reason."
     verbs = sorted(set(states.VERBS.values())
                    & set(states.TRANSITIONS.get(facts.node.provision_state, {})))

@@ -63,23 +63,28 @@ def require(tx: Transaction, ident: str) -> sa.Row:
 
 
 class EffectiveSites:
-    """The designs that were asked for last, by digest. Safe for several threads."""
+    """The designs that were asked for last. Safe for several threads.
+
+    One digest may be deleted and stored again with another layout, so the row's own time and
+    source are part of what it is remembered under.
+    """
 
     def __init__(self, kept: int = KEPT):
         self._kept = kept
-        self._designs: collections.OrderedDict[str, Design] = collections.OrderedDict()
+        self._designs: collections.OrderedDict[tuple, Design] = collections.OrderedDict()
         self._lock = threading.Lock()
 
     def of(self, row: sa.Row) -> Design:
         """The design of a row with its documents, computed or remembered."""
+        key = (row.digest, row.source, row.created_at)
         with self._lock:
-            design = self._designs.get(row.digest)
+            design = self._designs.get(key)
             if design is not None:
-                self._designs.move_to_end(row.digest)
+                self._designs.move_to_end(key)
                 return design
         design = read(row.documents.encode(), row.source or "design")
         with self._lock:
-            self._designs[row.digest] = design
+            self._designs[key] = design
             while len(self._designs) > self._kept:
                 self._designs.popitem(last=False)
         return design

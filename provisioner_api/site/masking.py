@@ -1,51 +1,62 @@
 """Design documents as text in which no secret can be read.
 
-Lines keep their numbers, so that findings and origins still point to the right one.
+The text is masked where the YAML parser says that a value stands, whatever its form. Lines keep
+their numbers, so that findings and origins still point to the right one.
 """
 
 import re
+from collections.abc import Iterator
 
-from provisioner.secrets import is_secret_name
+import yaml
 
-MASK = "'******'"
-_KEY = re.compile(
-    r"""^(?P<head>[\s-]*)(?P<quote>["']?)(?P<key>[\w.-]+)(?P=quote)\s*:(?P<rest>.*)$""")
-_FLOW = re.compile(r"""(["']?)([\w.-]+)\1(\s*:\s*)("(?:[^"\\]|\\.)*"|'(?:[^']|'')*'|[^,}\]]*)""")
-#: documents of other tools whose whole content is a secret
-_SECRET_SCHEMA = re.compile(
-    r"^schema:\s*[\"']?deckhand/(Passphrase|\w*PrivateKey|CertificateKey|\w*Key)/", re.MULTILINE)
+from provisioner.secrets import MASK, is_secret_name
+
+#: documents of other tools whose ``data`` is a secret as a whole
+_SECRET_SCHEMA = re.compile(r"deckhand/(Passphrase|\w*Key)/")
+UNREADABLE = "# These documents are not YAML and are not shown.\n"
 
 
 def mask(text: str) -> str:
-    """``text`` with the values of keys that name a secret replaced.
+    """``text`` with every value of a key that names a secret replaced."""
+    try:
+        roots = [root for root in yaml.compose_all(text, Loader=yaml.CSafeLoader) if root]
+    except yaml.YAMLError:
+        return UNREADABLE
+    places = sorted({place for root in roots for place in _secrets(root)})
+    parts, last = [], 0
+    for start, end in places:
+        lines = text.count("\n", start, end)
+        parts += [text[last:start], f"'{MASK}'", "\n" * lines]
+        last = end
+    return "".join([*parts, text[last:]])
 
-    A value that goes on over the following, further indented lines goes with its key.
-    """
-    parts = re.split(r"(?m)^(---.*)$", text)
-    return "".join(part if part.startswith("---") else _document(part) for part in parts)
 
-
-def _document(text: str) -> str:
-    also = {"data"} if _SECRET_SCHEMA.search(text) else set()
-    lines, hidden = [], None
-    for line in text.split("\n"):
-        indent = len(line) - len(line.lstrip())
-        if hidden is not None and (not line.strip() or indent > hidden):
-            lines.append("")
+def _secrets(root: yaml.Node) -> Iterator[tuple[int, int]]:
+    """(start, end) of every scalar that must not be read, in characters."""
+    whole = bool(_SECRET_SCHEMA.match(_schema(root)))
+    seen: set[tuple[int, bool]] = set()
+    pending = [(root, False)]
+    while pending:
+        node, hidden = pending.pop()
+        if (id(node), hidden) in seen:
             continue
-        found = _KEY.match(line)
-        hidden = None
-        if found and (is_secret_name(found["key"]) or found["key"] in also):
-            hidden = len(found["head"])
-            line = line[:found.start("rest")] + " " + MASK
-        else:
-            line = _FLOW.sub(lambda match: _flow(match, also), line) if "{" in line else line
-        lines.append(line)
-    return "\n".join(lines)
+        seen.add((id(node), hidden))
+        if isinstance(node, yaml.MappingNode):
+            pending += [(value, hidden or _names_secret(key, whole and node is root))
+                        for key, value in node.value]
+        elif isinstance(node, yaml.SequenceNode):
+            pending += [(item, hidden) for item in node.value]
+        elif hidden and node.value != "":
+            yield node.start_mark.index, node.end_mark.index
 
 
-def _flow(match: re.Match, also: set) -> str:
-    quote, key, colon, value = match.groups()
-    if not value.strip() or not (is_secret_name(key) or key in also):
-        return match.group(0)
-    return f"{quote}{key}{quote}{colon}{MASK}"
+def _names_secret(key: yaml.Node, top: bool) -> bool:
+    if not isinstance(key, yaml.ScalarNode):
+        return False
+    return is_secret_name(key.value) or (top and key.value in ("data", "spec"))
+
+
+def _schema(root: yaml.Node) -> str:
+    pairs = root.value if isinstance(root, yaml.MappingNode) else []
+    return next((value.value for key, value in pairs
+                 if key.value == "schema" and isinstance(value, yaml.ScalarNode)), "")

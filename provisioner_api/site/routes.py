@@ -2,8 +2,20 @@
 
 from provisioner.references import LIMIT
 from provisioner_api.routing import Route, RouteTable
-from provisioner_api.site import designs, events, nodes, task_requests, tasks
+from provisioner_api.site import (
+    answers,
+    designs,
+    drydock_designs,
+    drydock_nodes,
+    drydock_roots,
+    drydock_tasks,
+    events,
+    nodes,
+    task_requests,
+    tasks,
+)
 
+_V10 = "/api/v1.0"
 _V11 = "/api/v1.1"
 _GET_DESIGN, _GET_TASK = "provisioner:design:get", "provisioner:task:get"
 _CHANGE_TASK = "provisioner:task:change"
@@ -28,4 +40,22 @@ V11 = RouteTable("/api", (
     Route("GET", f"{_V11}/nodes/<ident>/explain", nodes.explain, "provisioner:node:explain"),
 ))
 
-TABLES = (V11,)
+V10 = RouteTable(_V10, (
+    Route("GET", f"{_V10}/health", drydock_roots.health, None),
+    Route("GET", f"{_V10}/health/extended", drydock_roots.extended, _GET_TASK),
+    Route("GET", f"{_V10}/tasks", drydock_tasks.index, _GET_TASK),
+    Route("POST", f"{_V10}/tasks", drydock_tasks.create, "provisioner:task:create"),
+    Route("GET", f"{_V10}/tasks/<uuid>", drydock_tasks.show, _GET_TASK),
+    Route("DELETE", f"{_V10}/tasks/<uuid>", drydock_tasks.terminate, _CHANGE_TASK),
+    Route("GET", f"{_V10}/tasks/<uuid>/builddata", drydock_tasks.builddata, _GET_TASK),
+    Route("GET", f"{_V10}/nodes", drydock_nodes.index, _GET_TASK),
+    Route("GET", f"{_V10}/nodes/<hostname>/builddata", drydock_nodes.builddata, _GET_TASK),
+    Route("POST", f"{_V10}/nodefilter", drydock_designs.nodefilter, _GET_DESIGN),
+    Route("POST", f"{_V10}/validatedesign", drydock_designs.validate, _GET_DESIGN),
+    Route("GET", f"{_V10}/designs", drydock_designs.index, _GET_DESIGN),
+    Route("POST", f"{_V10}/designs", drydock_designs.create, "provisioner:design:create"),
+    Route("GET", f"{_V10}/designs/<ident>", drydock_designs.show, _GET_DESIGN),
+), render_error=answers.drydock_error)
+
+VERSIONS = RouteTable("/versions", (Route("GET", "/versions", drydock_roots.versions, None),))
+TABLES = (V11, V10, VERSIONS)

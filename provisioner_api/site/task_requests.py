@@ -114,6 +114,15 @@ def cancel(call: Call, uuid: str) -> Answer:
     """
     call.authorize()
     reason = bodies.optional(call, _REASON).get("reason", "")
+    return accepted(call, send_cancel(call, uuid, reason).uuid)
+
+
+def send_cancel(call: Call, uuid: str, reason: str) -> sa.Row:
+    """Signal a cancel, in a transaction of this process; the task.
+
+    :raises Conflict: if the task has ended
+    """
+    call.authorize()
 
     def send(tx):
         row = require(tx, uuid)
@@ -125,7 +134,7 @@ def cancel(call: Call, uuid: str) -> Answer:
         return row
     row = call.services.database.write(send)
     call.services.conductor_client.hint(row.uuid)
-    return accepted(call, row.uuid)
+    return row
 
 
 def retry(call: Call, uuid: str) -> Answer:
@@ -177,6 +186,6 @@ def _check_state(row: sa.Row, action: str) -> None:
     elif row.state not in tasks.ENDED:
         raise exceptions.Conflict(f"Task {row.uuid} has not ended: {row.state}.",
                                   remedy="Wait for it, or cancel it first.", task=row.uuid)
-    elif row.state == tasks.SUCCEEDED and not (row.result or {}).get("failures"):
+    elif row.state == tasks.SUCCEEDED:
         raise exceptions.Conflict(f"Nothing of task {row.uuid} has failed.",
                                   remedy="Start a new task.", task=row.uuid)

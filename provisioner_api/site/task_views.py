@@ -24,8 +24,8 @@ def brief(row: sa.Row) -> dict:
         **{name: stamp(getattr(row, name)) for name in _TIMES}}
 
 
-def step(row: sa.Row) -> dict:
-    return {"position": row.position, "name": row.name, "state": row.state,
+def step(row: sa.Row, position: int) -> dict:
+    return {"position": position, "name": row.name, "state": row.state,
             "attempt": row.attempt, "started_at": stamp(row.started_at),
             "finished_at": stamp(row.finished_at), "deadline": stamp(row.deadline),
             "result": secrets.mask(row.result), "error": row.error}
@@ -42,15 +42,20 @@ def progress(steps: Sequence[sa.Row]) -> dict | None:
     row = current(steps)
     if row is None:
         return None
-    return {"name": row.name, "position": row.position + 1, "total": len(steps),
-            "state": row.state}
+    position = 1 + sum(other.position < row.position for other in steps)
+    return {"name": row.name, "position": position, "total": len(steps), "state": row.state}
 
 
-def child(row: sa.Row, steps: Sequence[sa.Row]) -> dict:
-    """A child task in one line: what the progress of a site task is drawn from."""
+def child(row: sa.Row) -> dict:
+    """A child task in one line: what the progress of a site task is drawn from.
+
+    :param row: of :func:`provisioner.db.progress.of_children`
+    """
+    step_now = {"name": row.step_name, "position": row.step_number, "total": row.step_total,
+                "state": row.step_state} if row.step_total else None
     return {
         "uuid": row.uuid, "node": row.node, "node_name": row.node_name, "action": row.action,
-        "state": row.state, "retry": row.retry, "step": progress(steps),
+        "state": row.state, "retry": row.retry, "step": step_now,
         "waiting_for": row.wait_for if row.state == "waiting" else None,
         "deadline": stamp(row.deadline), "error": row.error,
         "created_at": stamp(row.created_at), "started_at": stamp(row.started_at),
@@ -58,5 +63,6 @@ def child(row: sa.Row, steps: Sequence[sa.Row]) -> dict:
 
 
 def whole(row: sa.Row, steps: Iterable[sa.Row], children: Iterable[dict]) -> dict:
-    """A task with its steps and children."""
-    return {**brief(row), "steps": [step(item) for item in steps], "children": list(children)}
+    """A task with its steps, counted from 1, and children."""
+    shown = [step(item, number) for number, item in enumerate(steps, 1)]
+    return {**brief(row), "steps": shown, "children": list(children)}

@@ -45,8 +45,9 @@ def run_children(context: Context) -> Outcome:
     """Look where every node stands, start what may be started, wait for the rest."""
     names = selected(context)
     with context.services.database.reader() as tx:
-        rows = nodes.by_names(tx, names)
+        # Children first: what one of them has ended with is then in its node's row.
         kids = tasks.children(tx, context.task.uuid)
+        rows = nodes.by_names(tx, names)
     tally = Tally(refused=dict(context.kept.get("refused", {})))
     by_node = collections.defaultdict(list)
     for kid in kids:
@@ -74,6 +75,8 @@ def _place(context: Context, tally: Tally, name: str, row: sa.Row | None, by_nod
         tally.bad[name] = _why(last)
     elif name in tally.refused:
         tally.bad[name] = tally.refused[name]
+    elif row.task is not None and context.waited() < BUSY_PATIENCE:
+        tally.busy = True
     else:
         _advance(context, tally, row, [kid.action for kid in kids])
 

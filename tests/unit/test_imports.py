@@ -29,8 +29,11 @@ TABLE = {
     "provisioner.secrets": CORE | {"provisioner.conf"},
     "provisioner.drivers": BASE,
     "provisioner.db": BASE,
+    "provisioner.references": CORE | {"provisioner.clock"},
+    # Whom to call, and, when no call was answered in time, whether the task was made after all.
     "provisioner.rpc": BASE | {"provisioner.hash_ring", "provisioner.context",
-                               "provisioner.db.conductors"},
+                               "provisioner.db.conductors", "provisioner.db.session",
+                               "provisioner.db.tasks"},
     "provisioner.cli": CORE | {"provisioner.site"},
     "provisioner.simulator": set(),
     "provisioner.dbsync": BASE | {"provisioner.db", "provisioner.secrets"},
@@ -41,6 +44,9 @@ TABLE = {
 
 #: What the line "provisioner" does not include: only who names it may import it.
 PRIVATE = {"provisioner.drivers", "provisioner.simulator", "provisioner.cli"}
+
+#: Libraries that only one area may import.
+OWNED = {"oslo_messaging": "provisioner.rpc", "oslo_service": "provisioner.rpc"}
 
 
 def below(name: str, prefix: str) -> bool:
@@ -98,6 +104,22 @@ def forbidden(modules: list[source_tree.Module]) -> list[str]:
     return found
 
 
+def outside(module: source_tree.Module):
+    """Yield (line, absolute dotted name) of what a module imports from anywhere."""
+    for node in ast.walk(module.tree):
+        if isinstance(node, ast.Import):
+            yield from ((node.lineno, alias.name) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            yield node.lineno, absolute(module, node)
+
+
+def strayed(modules: list[source_tree.Module]) -> list[str]:
+    """Imports of a library outside the area that owns it."""
+    return [f"{module.path}:{line} imports {name}"
+            for module in modules for line, name in outside(module)
+            if area_of(module.name) != OWNED.get(name.split(".")[0], area_of(module.name))]
+
+
 def hidden(modules: list[source_tree.Module]) -> list[str]:
     """Imports inside functions."""
     return [f"{module.path}:{node.lineno} import inside {name}()"
@@ -132,6 +154,17 @@ def test_imports_follow_the_table(tree):
 
 def test_no_import_inside_a_function(tree):
     assert hidden(tree) == []
+
+
+def test_owned_libraries_stay_in_their_area(tree):
+    assert strayed(tree) == []
+
+
+@pytest.mark.parametrize("source", ["import oslo_messaging", "from oslo_messaging import rpc",
+                                    "import oslo_service.backend"])
+def test_strayed_libraries_are_found(source):
+    assert strayed([source_tree.module("provisioner/rpc/client.py", source)]) == []
+    assert len(strayed([source_tree.module("provisioner_api/app.py", source)])) == 1
 
 
 def test_no_import_cycle(tree):

@@ -20,7 +20,9 @@ NAMELESS = {"utils", "util", "helpers", "common", "misc"}
 
 #: The places that may catch everything: the edge of a worker and the edge of a request.
 #: (path, qualified name of the function) of each.
-EDGES: list[tuple[str, str]] = []
+EDGES = [
+    ("provisioner_conductor/worker.py", "Workers._work"),
+]
 
 FOLDERS = (*source_tree.PACKAGES, "db_migrations", "bench", "devstack", "docs")
 BROAD = {"Exception", "BaseException"}

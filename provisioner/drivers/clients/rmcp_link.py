@@ -90,8 +90,8 @@ class Link:
             pause = self.endpoint.clock.jitter(next(waits))
             try:
                 return await self._attempt(bmc, request, turn)
-            except Silent:
-                problem, pause = codes.unreachable(bmc.address), 0.0
+            except Silent as silent:
+                problem, pause = codes.unreachable(bmc.address, str(silent)), 0.0
             except exceptions.RequestRefused as error:
                 if not codes.passing(error):
                     raise
@@ -102,7 +102,7 @@ class Link:
 
     async def _attempt(self, bmc: Bmc, request: wire.Request, turn: Turn) -> bytes:
         if self._session and self._session.bmc != bmc:
-            await self._drop(turn)
+            self._drop(turn)
         if self._session is None:
             self._session = await sessions.login(self.endpoint, bmc, self._suites(bmc), turn)
             self._suite = self._session.suite
@@ -110,11 +110,11 @@ class Link:
             answer = await sessions.command(self.endpoint, self._session, request, turn,
                                             _TRIES_IN_SESSION)
         except Silent:
-            await self._drop(turn)
+            self._drop(turn)
             raise
         return codes.check(request, answer, bmc.address)
 
-    async def _drop(self, turn: Turn) -> None:
+    def _drop(self, turn: Turn) -> None:
         """Give the session up; one packet tells the BMC, which may still hold it."""
         session, self._session = self._session, None
         if self.endpoint.left(turn) > 0:

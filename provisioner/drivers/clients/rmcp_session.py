@@ -126,7 +126,7 @@ async def login(endpoint: Endpoint, bmc: Bmc, suites: Iterable[int], turn: Turn)
             await _raise_privilege(endpoint, session, turn)
             return session
     if silent:
-        raise Silent
+        raise Silent(" to a login, although it is there; some BMCs do not answer wrong names")
     raise exceptions.Unsupported(
         f"The BMC at {bmc.address} knows none of the cipher suites "
         f"{', '.join(map(str, suites))}.", address=bmc.address,

@@ -83,7 +83,7 @@ def image_info(node: base.NodeView) -> dict[str, Any]:
     source = info.get("image_source")
     if not source:
         raise _wrong("image_source", "is missing", "Set it to the image's URL.")
-    if not re.match(r"(https?|file)://", str(source)):
+    if not re.match(r"https?://.", str(source)):
         raise _wrong("image_source", "is not a URL that the agent can fetch",
                      "Give an http or https URL.")
     return {"id": source, "urls": [source], "disk_format": info.get("image_disk_format", "raw"),

@@ -46,11 +46,14 @@ def _execute_step(kind):
         step = params.get("step")
         if not isinstance(step, dict) or not steps.offered(kind, step.get("step")):
             raise CommandError("HardwareManagerMethodNotFound", f"no {kind} step {step!r}", 404)
+        args = step.get("args") or {}
+        if not isinstance(args, dict):
+            raise CommandError("InvalidCommandParamsError", "args must be an object", 400)
         if params.get(f"{kind}_version") not in (None, {}, steps.VERSION):
             prefix = "" if kind == "deploy" else f"{kind.upper()}_"
             raise CommandError("VersionMismatch", "hardware manager changed", 500,
                                f"{prefix}VERSION_MISMATCH")
-        result = await _STEPS[step["step"]](host, step.get("args") or {})
+        result = await _STEPS[step["step"]](host, args)
         return {f"{kind}_result": result, f"{kind}_step": step}
     return Extension(run, background=True, changes=True)
 

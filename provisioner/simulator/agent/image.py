@@ -5,7 +5,6 @@ The config drive goes to the end of the disk, as a partition of its own would.
 
 import asyncio
 import base64
-import binascii
 import gzip
 import hashlib
 import zlib
@@ -99,7 +98,7 @@ class ImageWriter:
         try:
             packed = base64.b64decode(configdrive, validate=False)
             return gzip.decompress(packed) if packed[:2] == b"\x1f\x8b" else packed
-        except (binascii.Error, OSError, EOFError, zlib.error) as error:
+        except (ValueError, OSError, EOFError, zlib.error) as error:
             raise CommandError("ConfigDriveWriteError", f"not base64 of gzip: {error}") from error
 
     def _to_disk(self, offset, data):
@@ -117,6 +116,8 @@ def _expected_digest(info):
     """
     if not isinstance(info, dict) or not info.get("id") or not info.get("urls"):
         raise CommandError("InvalidCommandParamsError", "image_info needs id and urls", 400)
+    if not all(isinstance(url, str) for url in info["urls"]):
+        raise CommandError("InvalidCommandParamsError", "urls must be text", 400)
     if info.get("disk_format", "raw") != "raw":
         raise CommandError("InvalidCommandParamsError", "only raw images can be written", 400)
     algorithm = info.get("os_hash_algo") or "md5"

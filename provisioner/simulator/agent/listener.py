@@ -28,6 +28,7 @@ class Listener:
         self._agent, self._journal = agent, journal
         self._http = web.Server(self._handle, request_factory=_request, access_log=None)
         self._server = None
+        self._closed = asyncio.Event()
 
     async def open(self, port: int) -> int:
         """Listen on the machine's own address; the port, chosen by the system when 0."""
@@ -39,11 +40,15 @@ class Listener:
     async def close(self) -> None:
         if self._server is not None:
             self._server.close()
+            self._closed.set()
             await self._http.shutdown(_CLOSE_SECONDS)
 
     async def _handle(self, request):
         if self._agent.hung():
-            await asyncio.Event().wait()
+            await self._closed.wait()
+            if request.transport is not None:
+                request.transport.abort()
+            raise web.HTTPServiceUnavailable
         try:
             status, body = await self._route(request)
         except CommandError as error:

@@ -1,6 +1,7 @@
 """The life of an agent: report, look up, beat, obey, until its machine goes off."""
 
 import asyncio
+import contextlib
 import dataclasses
 import random
 import time
@@ -55,7 +56,7 @@ class Agent:
 
     def answered(self) -> None:
         """An answer has gone out; a power-off that waited for it may happen now."""
-        if self._leaving is not None and not self._left.done():
+        if self._leaving is not None and self._left is not None and not self._left.done():
             self._left.set_result(self._leaving)
 
     async def run(self, parameters: dict) -> str:
@@ -96,6 +97,8 @@ class Agent:
         self._due = asyncio.Event()
 
     async def _die(self, talk, listener):
+        """Nothing more is answered or begun; what runs is cut off."""
+        self._silent = True
         if talk is not None:
             talk.cancel()
             await asyncio.wait([talk])
@@ -176,10 +179,10 @@ class Agent:
             await asyncio.sleep(self._random.uniform(*_RETRY_SECONDS))
             return
         seconds = min(interval * self._random.uniform(*_BEAT_PART), self._settings.heartbeat)
-        try:
-            await asyncio.wait_for(self._due.wait(), seconds)
-        except TimeoutError:
-            return
+        # Not wait_for: before Python 3.12 it swallows a power cut that comes with the event.
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._due.wait()
 
     async def _while_hung(self):
         while self.hung():

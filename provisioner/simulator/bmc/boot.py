@@ -17,9 +17,13 @@ _NO_TIMEOUT = 0x08
 
 
 class BootOptions:
-    """The parameters of one machine; they survive a power cut, as the BMC keeps them."""
+    """The parameters of one machine; they survive a power cut, as the BMC keeps them.
 
-    def __init__(self):
+    :param now: a monotonic clock in seconds
+    """
+
+    def __init__(self, now=time.monotonic):
+        self._now = now
         self._values = {number: bytes(length) for number, length in PARAMETERS.items()}
         self._set_at = None
 
@@ -28,7 +32,7 @@ class BootOptions:
         length = PARAMETERS[parameter]
         if parameter == FLAGS:
             data = data[:length].ljust(length, b"\0")
-            self._set_at = time.monotonic()
+            self._set_at = self._now()
         if len(data) != length:
             raise ValueError(f"boot parameter {parameter} takes {length} bytes")
         self._values[parameter] = data
@@ -64,7 +68,7 @@ class BootOptions:
         keeps = self._values[VALID_BIT_CLEARING][0] & _NO_TIMEOUT
         if self._set_at is None or keeps:
             return
-        if time.monotonic() - self._set_at > VALID_SECONDS:
+        if self._now() - self._set_at > VALID_SECONDS:
             self._invalidate()
 
     def _invalidate(self):

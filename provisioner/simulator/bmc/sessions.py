@@ -49,9 +49,13 @@ class Session:
 
 
 class SessionTable:
-    """At most ``slots`` sessions at a time; ``most`` is the highest number ever held."""
+    """At most ``slots`` sessions at a time; ``most`` is the highest number ever held.
 
-    def __init__(self, slots: int, random):
+    :param now: a monotonic clock in seconds
+    """
+
+    def __init__(self, slots: int, random, now=time.monotonic):
+        self._now = now
         self.slots, self.most = slots, 0
         self._random = random
         self._sessions: dict[int, Session] = {}
@@ -68,7 +72,7 @@ class SessionTable:
         session_id = self._random.getrandbits(31) + 1
         while session_id in self._sessions:
             session_id = self._random.getrandbits(31) + 1
-        session = Session(session_id, console_id, suite, address, limit, time.monotonic())
+        session = Session(session_id, console_id, suite, address, limit, self._now())
         self._sessions[session_id] = session
         self.most = max(self.most, len(self._sessions))
         return session
@@ -85,7 +89,7 @@ class SessionTable:
         self._expire()
         session = self._sessions.get(session_id)
         if session is not None:
-            session.used = time.monotonic()
+            session.used = self._now()
         return session
 
     def close(self, session: Session) -> None:
@@ -96,6 +100,6 @@ class SessionTable:
         self._sessions.clear()
 
     def _expire(self):
-        oldest = time.monotonic() - IDLE_SECONDS
+        oldest = self._now() - IDLE_SECONDS
         for session in [one for one in self._sessions.values() if one.used < oldest]:
             self.close(session)

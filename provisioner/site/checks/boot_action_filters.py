@@ -10,10 +10,11 @@ _RULE = Rule(CODE, TITLE, SEVERITY, REMEDY)
 
 
 def check(site):
+    racks = {node.rack for node in site.nodes.values()}.union(site.racks)
     for action in site.boot_actions.values():
         if not action.node_filter:
             continue
-        unknown = list(_unknown(site, action))
+        unknown = list(_unknown(site, racks, action))
         for kind, name, path in unknown:
             yield _RULE.finding(f"boot action {action.name} names {kind} {name!r}, which does not "
                                 "exist", site.at("BootAction", action.name, "node_filter", *path))
@@ -22,12 +23,11 @@ def check(site):
                                 site.at("BootAction", action.name, "node_filter"))
 
 
-def _unknown(site, action):
+def _unknown(site, racks, action):
     for number, item in enumerate(action.node_filter.get("filter_set") or ()):
         for index, name in enumerate(item.get("node_names") or ()):
             if not site.defined("BaremetalNode", name):
                 yield "node", name, ("filter_set", number, "node_names", index)
-        used = {node.rack for node in site.nodes.values()}
         for index, name in enumerate(item.get("rack_names") or ()):
-            if name not in used and not site.defined("Rack", name):
+            if name not in racks and ("Rack", name) not in site.broken:
                 yield "rack", name, ("filter_set", number, "rack_names", index)

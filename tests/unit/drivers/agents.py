@@ -3,6 +3,7 @@
 import contextlib
 import http.server
 import json
+import ssl
 import threading
 import urllib.parse
 
@@ -54,11 +55,18 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         """Tests look at what was asked, not at a log."""
 
 
+class _Server(http.server.ThreadingHTTPServer):
+    def handle_error(self, request, client_address):
+        """A client that turns away is what some tests are about."""
+
+
 @contextlib.contextmanager
-def agent():
+def agent(tls: ssl.SSLContext | None = None):
     """A running agent on a free port of the loopback."""
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), _Handler)
-    server.agent = Agent(f"http://127.0.0.1:{server.server_port}")
+    server = _Server(("127.0.0.1", 0), _Handler)
+    if tls:
+        server.socket = tls.wrap_socket(server.socket, server_side=True)
+    server.agent = Agent(f"http{'s' if tls else ''}://127.0.0.1:{server.server_port}")
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
     thread.start()
     try:

@@ -24,13 +24,15 @@ class FakeApi:
     """
 
     def __init__(self):
-        self.scripts, self.lookups, self.beats, self.inspections = {}, [], [], []
-        self.refuse_beats = []
-        self.macs = {}
-        self.given = set()
-        self.heartbeat_timeout = 1.0
         self._changed = threading.Condition()
         self.url = None
+        self.reset()
+
+    def reset(self):
+        """As if nothing had been said and nobody had come."""
+        self.scripts, self.lookups, self.beats, self.inspections = {}, [], [], []
+        self.refuse_beats, self.macs, self.given = [], {}, set()
+        self.heartbeat_timeout = 1.0
 
     def boot_agent(self, node, images, extra=""):
         """Let ``node`` boot the ramdisk from the image server ``images``."""
@@ -54,10 +56,14 @@ class FakeApi:
 
     def wait_beat(self, node, count=1):
         """The node's heartbeat number ``count``."""
-        def beats():
-            own = [one for one in self.beats if one["uuid"] == f"uuid-{node['name']}"]
-            return own[count - 1:count]
-        return self.wait(beats, f"heartbeat {count} of {node['name']}")[0]
+        return self.wait(lambda: self.beats_of(node)[count - 1:count],
+                         f"heartbeat {count} of {node['name']}")[0]
+
+    def beats_of(self, node):
+        return [one for one in self.beats if one["uuid"] == f"uuid-{node['name']}"]
+
+    def lookups_of(self, mac):
+        return [one for one in self.lookups if one["mac"] == mac]
 
     def application(self):
         app = web.Application()
@@ -65,7 +71,8 @@ class FakeApi:
             web.get("/", self._root), web.get("/boot/{mac}.ipxe", self._script),
             web.get("/v1/lookup", self._lookup),
             web.post("/v1/heartbeat/{uuid}", self._heartbeat),
-            web.post("/v1/continue_inspection", self._inspection)])
+            web.post("/v1/continue_inspection", self._inspection),
+            web.get("/slow", self._slow)])
         return app
 
     def _note(self, where, what):
@@ -101,6 +108,13 @@ class FakeApi:
         self._note(self.beats, {"uuid": request.match_info["uuid"], "t": time.monotonic(), **body})
         return web.Response(status=202)
 
+    async def _slow(self, request):
+        """An image whose first bytes come, and no more."""
+        response = web.StreamResponse()
+        await response.prepare(request)
+        await response.write(bytes(1024))
+        await asyncio.sleep(3600)
+
     async def _inspection(self, request):
         self._note(self.inspections, await request.json())
         return web.json_response({"uuid": "uuid-inspected"}, status=202)
@@ -124,6 +138,10 @@ def fake_api():
         runner = loop.run_until_complete(serve())
         loop.run_forever()
         loop.run_until_complete(runner.cleanup())
+        left = asyncio.all_tasks(loop)
+        for task in left:
+            task.cancel()
+        loop.run_until_complete(asyncio.gather(*left, return_exceptions=True))
         loop.close()
 
     thread = threading.Thread(target=run, daemon=True)

@@ -35,7 +35,7 @@ def test_todays_envelope():
     assert found.position(("ranges", 0, "start")) == (6, 29)
     assert found.key_position(("ranges", 0, "start")) == (6, 22)
     assert found.position(("ranges", 7, "none")) == (5, 3)
-    assert found.place(("cidr",)) == ("drydock/Network/v1", "pxe", "site.yaml", 4, 9)
+    assert found.place(("cidr",))[:5] == ("drydock/Network/v1", "pxe", "site.yaml", 4, 9)
 
 
 def test_old_envelope():

@@ -3,16 +3,12 @@
 The bus is oslo.messaging's own in-process one; what was submitted is recorded as it crossed it.
 """
 
-import contextlib
 import pathlib
 import threading
 import uuid
 
-import oslo_messaging
 from cryptography.fernet import Fernet
 from oslo_db import exception as db_exception
-from oslo_messaging._metrics import client as messaging_metrics
-from oslo_messaging._tracing import client as messaging_tracing
 
 from provisioner import exceptions
 from provisioner.clock import Clock
@@ -36,9 +32,11 @@ _TASK_FIELDS = ("action", "node", "args", "site", "design", "design_ref", "node_
 class Endpoint:
     """Accepts as a conductor does: one row for each request key."""
 
-    target = oslo_messaging.Target(version=transport.VERSION)
+    def __init__(self):
+        self._database: Database | None = None
 
-    def __init__(self, database: Database):
+    def serve(self, database: Database) -> None:
+        """Accept into this database, with nothing recorded yet."""
         self._database = database
         self.requests: list[dict] = []
         self.hints: list[str] = []
@@ -65,46 +63,56 @@ class Endpoint:
         self.hinted.set()
 
 
-class Harness:
-    """:ivar endpoint: the accepting conductor
-    :ivar http: Flask's test client
-    """
+class Bus:
+    """The in-process bus with one conductor on it; costly to stop, so tests share it."""
 
-    def __init__(self, folder: pathlib.Path):
+    def __init__(self):
         self.conf = opts.load([], "provisioner-api")
-        self.conf.set_override("design_file_roots", [str(folder)], "api")
-        self.database = Database(f"sqlite:///{folder}/test.sqlite")
-        models.metadata.create_all(self.database.engine)
         self.hostname = f"host-{uuid.uuid4()}"
-        self.incarnation = str(uuid.uuid4())
-        # Some releases register these options with the global configuration only.
-        for module, group in ((messaging_tracing, "oslo_messaging_tracing"),
-                              (messaging_metrics, "oslo_messaging_metrics")):
-            self.conf.register_opts(getattr(module, group), group=group)
-        self._bus = oslo_messaging.get_rpc_transport(self.conf, url="fake://")
-        self.endpoint = Endpoint(self.database)
-        self._server = oslo_messaging.get_rpc_server(
-            self._bus, transport.target(self.hostname), [self.endpoint])
-        self.services = Services(
-            conf=self.conf, database=self.database, clock=Clock(),
-            conductor_client=ConductorClient(self._bus, self.database, Clock()),
-            box=Box([Fernet.generate_key()]))
-        self.app = create_app(self.services, routes.TABLES)
-        self.http = self.app.test_client()
-
-    def start(self) -> None:
-        """Let the conductor live."""
-        me = conductors.Registration(self.incarnation, self.hostname, "", 1, {
-            "fake-hardware": {"interfaces": {}, "settings": {}}})
-        with self.database.writer() as tx:
-            conductors.register(tx, me, 600)
+        self.endpoint = Endpoint()
+        self.transport = transport.get(self.conf, "fake://")
+        self._server = transport.server(self.transport, self.hostname, self.endpoint)
         self._server.start()
 
     def stop(self) -> None:
         self._server.stop()
         self._server.wait()
-        self._bus.cleanup()
-        self.database.dispose()
+        self.transport.cleanup()
+
+
+class Harness:
+    """:ivar endpoint: the accepting conductor
+    :ivar http: Flask's test client
+    """
+
+    def __init__(self, folder: pathlib.Path, bus: Bus):
+        self.conf = opts.load([], "provisioner-api")
+        self.conf.set_override("design_file_roots", [str(folder)], "api")
+        self.database = Database(f"sqlite:///{folder}/test.sqlite")
+        models.metadata.create_all(self.database.engine)
+        self.hostname, self.endpoint = bus.hostname, bus.endpoint
+        self.endpoint.serve(self.database)
+        self.services = Services(
+            conf=self.conf, database=self.database, clock=Clock(),
+            conductor_client=ConductorClient(bus.transport, self.database, Clock()),
+            box=Box([Fernet.generate_key()]))
+        self.app = create_app(self.services, routes.TABLES)
+        self.http = self.app.test_client()
+
+        me = conductors.Registration(str(uuid.uuid4()), self.hostname, "", 1, {
+            "fake-hardware": {"interfaces": {}, "settings": {}}})
+        with self.database.writer() as tx:
+            conductors.register(tx, me, 600)
+
+    def bury(self) -> None:
+        """The conductor dies: nobody is left to accept anything."""
+        with self.database.writer() as tx:
+            conductors.bury(tx, self.hostname, 0)
+        self.services.conductor_client.view.rings(fresh=True)
+
+    def ask(self, method: str, path: str, version: str | None = None, headers=None, **more):
+        """A request, as the declarative cases send it. There are no microversions here."""
+        return self.http.open(path, method=method, headers=headers or {}, **more)
 
     def store(self, text: str | None = None) -> str:
         """Store a design (the example); its digest."""
@@ -128,14 +136,3 @@ class Harness:
     def lock(self, site: str, digest: str, task: str) -> None:
         with self.database.writer() as tx:
             designs.lock_site(tx, site, digest, task)
-
-
-@contextlib.contextmanager
-def running(folder: pathlib.Path):
-    """A harness with a live conductor."""
-    harness = Harness(folder)
-    harness.start()
-    try:
-        yield harness
-    finally:
-        harness.stop()

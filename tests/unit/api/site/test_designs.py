@@ -107,6 +107,16 @@ def test_effective_node_tells_where_its_values_stand(site_api):
     assert body["effective"]["platform"]["image"] in line
 
 
+def test_design_stored_again_has_its_new_lines(site_api):
+    digest = site_api.store()
+    path = f"{BASE}/{digest}/nodes/node-001"
+    before = site_api.http.get(path).json["origins"]["platform/image"]["line"]
+    site_api.http.delete(f"{BASE}/{digest}")
+    assert site_api.store("# one line more\n" + EXAMPLE.read_text()) == digest
+    after = site_api.http.get(path).json["origins"]["platform/image"]["line"]
+    assert after == before + 1
+
+
 def test_unknown_node_and_design_are_404(site_api):
     digest = site_api.store()
     for path in (f"{digest}/nodes/node-999", "0" * 64, "0" * 8, "abc"):

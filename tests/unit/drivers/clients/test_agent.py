@@ -1,6 +1,12 @@
+import datetime
+import ipaddress
+import ssl
 import threading
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
 
 from provisioner import exceptions
 from provisioner.clock import Clock
@@ -104,3 +110,34 @@ def test_one_request_at_a_time_per_agent(agent, pool):
     ended.set()
     first.join()
     assert found == [1] and ask(pool, agent.settings) == 2
+
+
+def self_signed(folder):
+    """Path of a key with its certificate for 127.0.0.1, and the certificate as PEM text."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "ramdisk")])
+    now = datetime.datetime.now(datetime.UTC)
+    addresses = x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))])
+    certificate = x509.CertificateBuilder(
+        name, name, key.public_key(), x509.random_serial_number(), now,
+        now + datetime.timedelta(days=1)).add_extension(addresses, True).sign(key, hashes.SHA256())
+    pem = certificate.public_bytes(serialization.Encoding.PEM)
+    path = folder / "ramdisk.pem"
+    path.write_bytes(pem + key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8,
+        serialization.NoEncryption()))
+    return path, pem.decode()
+
+
+def test_exactly_the_certificate_that_the_agent_has_told_is_trusted(tmp_path, pool):
+    (tmp_path / "other").mkdir()
+    path, pem = self_signed(tmp_path)
+    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    tls.load_cert_chain(path)
+    with agents.agent(tls) as agent:
+        agent.answers = [(200, "hello")]
+        assert ask(pool, {**agent.settings, "agent_verify_ca": pem}) == "hello"
+        for other in (None, self_signed(tmp_path / "other")[1]):
+            with pytest.raises(exceptions.Unreachable, match="certificate"):
+                ask(pool, {**agent.settings, "agent_verify_ca": other})
+    assert len(agent.requests) == 1

@@ -94,6 +94,7 @@ def test_checksums_in_each_form(info, expected):
 
 @pytest.mark.parametrize("info, name", [
     ({"image_source": None}, "image_source"), ({"image_source": "my-image"}, "image_source"),
+    ({"image_source": "file:///etc/shadow"}, "image_source"),
     ({"image_checksum": None}, "image_checksum"),
     ({"image_os_hash_algo": "sha256"}, "image_os_hash_algo"),
     ({"configdrive": {"meta_data": {}}}, "configdrive")])

@@ -1,0 +1,1 @@
+"""The command line: a client of the HTTP API, alone or as a plug-in of ``openstack``."""

@@ -1,0 +1,1 @@
+"""Who may do what: defaults of the rules, and the one place that asks them."""

@@ -1,0 +1,7 @@
+"""``python -m provisioner_api``"""
+
+import sys
+
+from provisioner_api.wsgi import main
+
+sys.exit(main())

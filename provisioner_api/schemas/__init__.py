@@ -1,0 +1,1 @@
+"""Fields of each resource, as data: since which version, of which type, writable or not."""

@@ -1,0 +1,7 @@
+"""``python -m provisioner_standalone``"""
+
+import sys
+
+from provisioner_standalone.main import main
+
+sys.exit(main())

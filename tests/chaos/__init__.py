@@ -1,0 +1,1 @@
+"""Proofs with real processes: conductors in network namespaces of their own, real services."""

@@ -1,0 +1,1 @@
+from tests.api_service import api, bus  # noqa: F401 - fixtures
