@@ -15,7 +15,7 @@ from provisioner import exceptions, states
 from provisioner.db import events, fences, nodes, ports, signals, tasks
 from provisioner.db.session import Transaction
 from provisioner.rpc.client import TaskRequest
-from provisioner_conductor import flows
+from provisioner_conductor import flows, recovery
 from provisioner_conductor.context import Services
 from provisioner_conductor.flows.base import Flow, Request
 
@@ -125,6 +125,7 @@ def _ended_task(tx: Transaction, request: TaskRequest, allowed: tuple[str, ...])
 def _reopen(tx: Transaction, task: sa.Row, request: TaskRequest, **values) -> None:
     tasks.update(tx, task.uuid, state=tasks.RUNNABLE, due_at=tx.now(), finished_at=None,
                  error=None, **values)
+    signals.send(tx, task.uuid, recovery.REOPENED, {"key": request.request_key}, request.user)
     events.append(tx, events.Event(
         kind=f"task.{request.action}", node=task.node, task=task.uuid, user=request.user,
         message=f"Task {task.action}: {request.action} asked for",
