@@ -51,7 +51,7 @@ class Acceptor:
         if tx.read_now() > datetime.datetime.fromisoformat(request.not_after):
             raise exceptions.Unavailable("The request came too late to be accepted.")
         if request.action in self._special:
-            return self._special[request.action](tx, request)
+            return self._again(tx, request) or self._special[request.action](tx, request)
         flow = flows.get(request.action)
         if flow.site:
             return self._accept_site(tx, request, flow)
@@ -65,6 +65,16 @@ class Acceptor:
         events.append(tx, events.Event(kind="task.accepted", task=uuid, user=request.user,
                                        message=f"Task {request.action} accepted"))
         return uuid
+
+    @staticmethod
+    def _again(tx: Transaction, request: TaskRequest) -> str | None:
+        """The task that this very request has reopened before, or None."""
+        task = request.args.get("task")
+        known = [row for row in signals.of(tx, task) if row.kind == recovery.REOPENED
+                 and row.data.get("key") == request.request_key] if task else []
+        if any(row.data.get("digest") != request.request_digest for row in known):
+            raise exceptions.KeyReused("This Idempotency-Key was used for another request.")
+        return task if known else None
 
     def _abort(self, tx: Transaction, request: TaskRequest) -> str:
         """Signal the node's task to stop. A state that only an event leaves is left by it."""
@@ -125,7 +135,8 @@ def _ended_task(tx: Transaction, request: TaskRequest, allowed: tuple[str, ...])
 def _reopen(tx: Transaction, task: sa.Row, request: TaskRequest, **values) -> None:
     tasks.update(tx, task.uuid, state=tasks.RUNNABLE, due_at=tx.now(), finished_at=None,
                  error=None, **values)
-    signals.send(tx, task.uuid, recovery.REOPENED, {"key": request.request_key}, request.user)
+    signals.send(tx, task.uuid, recovery.REOPENED, {
+        "key": request.request_key, "digest": request.request_digest}, request.user)
     events.append(tx, events.Event(
         kind=f"task.{request.action}", node=task.node, task=task.uuid, user=request.user,
         message=f"Task {task.action}: {request.action} asked for",
