@@ -109,16 +109,40 @@ class Acceptor:
             if step.state == "parked":
                 tasks.update_step(tx, task.uuid, step.position, state=new_state)
         if task.node is not None:
-            node = nodes.require(tx, task.node)
-            if node.task is not None:
-                raise exceptions.NodeBusy(f"Node {node.name or node.uuid} has another task.")
-            fences.supersede(tx, node, task.uuid)
-            nodes.update_engine(tx, node.uuid, {
-                "provision_state": (task.result or {}).get("parked_in", node.provision_state),
-                "provision_updated_at": tx.now(), "maintenance": False, "fault": None,
-                "maintenance_reason": None, "last_error": None})
-        _reopen(tx, task, request)
+            _back_on_node(tx, task)
+        _reopen(tx, task, request, error=task.error if new_state == "failed" else None)
         return task.uuid
+
+
+def _back_on_node(tx: Transaction, task: sa.Row) -> None:
+    """Give a parked task its node back, in the state in which it was parked.
+
+    :raises NodeBusy: if the node has another task
+    :raises InvalidState: if another task has moved the node since: what it has put there must
+        not be overwritten
+    """
+    node = nodes.require(tx, task.node)
+    if node.task is not None:
+        raise exceptions.NodeBusy(f"Node {node.name or node.uuid} has another task.")
+    values: dict = {"last_error": None}
+    if flows.get(task.action).provision:
+        values.update(_state_before(tx, task, node))
+    if node.fault:
+        values.update(maintenance=False, fault=None, maintenance_reason=None)
+    fences.supersede(tx, node, task.uuid)
+    nodes.update_engine(tx, node.uuid, values)
+
+
+def _state_before(tx: Transaction, task: sa.Row, node: sa.Row) -> dict:
+    before = task.result["parked_in"]
+    later = [row for row in tasks.find(tx, tasks.TaskFilter(node=node.uuid))
+             if row.id > task.id and flows.get(row.action).provision]
+    if later or states.TRANSITIONS[before].get("fail") != node.provision_state:
+        raise exceptions.InvalidState(
+            f"Node {node.name or node.uuid} has moved on since task {task.uuid} was parked.",
+            remedy="Ask for a new verb instead.", node=node.uuid, task=task.uuid)
+    return {"provision_state": before, "provision_updated_at": tx.now(),
+            "target_provision_state": node.target_provision_state or states.TARGETS[before]}
 
 
 def _ended_task(tx: Transaction, request: TaskRequest, allowed: tuple[str, ...]) -> sa.Row:
@@ -134,7 +158,7 @@ def _ended_task(tx: Transaction, request: TaskRequest, allowed: tuple[str, ...])
 
 def _reopen(tx: Transaction, task: sa.Row, request: TaskRequest, **values) -> None:
     tasks.update(tx, task.uuid, state=tasks.RUNNABLE, due_at=tx.now(), finished_at=None,
-                 error=None, **values)
+                 **{"error": None, **values})
     signals.send(tx, task.uuid, recovery.REOPENED, {
         "key": request.request_key, "digest": request.request_digest}, request.user)
     events.append(tx, events.Event(
