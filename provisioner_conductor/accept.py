@@ -194,6 +194,8 @@ def accept_node(tx: Transaction, services: Services, request: TaskRequest, flow:
         _supersede(tx, node, flow)
     fences.supersede(tx, node, uuid if plan else None)
     _move(tx, node, flow, bool(plan))
+    if parentage and not plan:
+        signals.send(tx, parentage["parent"], "child", {"task": uuid, "state": tasks.SUCCEEDED})
     events.append(tx, events.Event(
         kind="task.accepted", node=node.uuid, task=uuid, user=request.user,
         message=f"Task {request.action} accepted", data={"action": request.action}))
