@@ -154,8 +154,8 @@ class Engine:
 
     def _next(self, tx: Transaction, run: Run, loaded: Loaded) -> Context | None:
         """Record what is next: a start, or the end of the task."""
-        stopped = next((row.kind for row in loaded.signals if row.kind in recovery.STOP), None)
-        decision = recovery.decide(loaded.task, loaded.steps, stopped, run.fence.epoch)
+        decision = recovery.decide(loaded.task, loaded.steps,
+                                   recovery.stopped_by(loaded.signals), run.fence.epoch)
         if isinstance(decision, recovery.Call):
             step = recording.start(tx, run.fence, loaded.task, decision)
             return self._context(tx, run, step, decision)
