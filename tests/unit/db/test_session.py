@@ -143,6 +143,18 @@ def test_a_lock_is_waited_for_only_so_long(database, database_url):
     assert rows.read_node(database, uuid).fault == "first"
 
 
+def test_a_statement_takes_only_so_long(database, database_url):
+    if database.is_sqlite:
+        pytest.skip("nobody else can make SQLite wait")
+    impatient = Database(database_url, lock_timeout=0.2)
+    sleep = "pg_sleep(30)" if database.url.get_backend_name() == "postgresql" else "sleep(30)"
+    with pytest.raises(OUTAGE), impatient.writer() as tx:
+        tx.execute(sa.text(f"SELECT {sleep}"))
+    with impatient.writer() as tx:
+        assert tx.read_now() is not None
+    impatient.dispose()
+
+
 def test_deadlocks_are_run_again(database, in_thread):
     if database.is_sqlite:
         pytest.skip("one writer at a time cannot deadlock")
