@@ -58,8 +58,15 @@ class Workers:
             self._engine.run(run)
         except (exceptions.FenceLost, exceptions.LeaseLost) as error:
             LOG.warning("Task %s stopped here: %s", run.fence.task, error)
+        except REFUSED as error:
+            LOG.exception("Task %s: the database refuses its record", run.fence.task)
+            self._record_bug(run, error)
+        except OUTAGE as error:
+            LOG.warning("Task %s stopped here, the database does not answer: %s",
+                        run.fence.task, error)
         except Exception as error:
-            self._failed(run, error)
+            LOG.exception("Task %s met a bug", run.fence.task)
+            self._record_bug(run, error)
         finally:
             with self._lock:
                 # A run that was given up may end when another one is inside already.
@@ -67,15 +74,6 @@ class Workers:
                     del self._inside[run.fence.task]
                 self._idle.notify_all()
             self._done(run.due or 0.0)
-
-    def _failed(self, run: Run, error: Exception) -> None:
-        """An outage is sat out by whoever takes the task next; all else is a bug."""
-        if isinstance(error, OUTAGE) and not isinstance(error, REFUSED):
-            LOG.warning("Task %s stopped here, the database does not answer: %s",
-                        run.fence.task, error)
-            return
-        LOG.error("Task %s met a bug", run.fence.task, exc_info=error)
-        self._record_bug(run, error)
 
     def _record_bug(self, run: Run, error: Exception) -> None:
         try:
