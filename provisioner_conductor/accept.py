@@ -219,9 +219,10 @@ def _supersede(tx: Transaction, node: sa.Row, flow: Flow) -> None:
             f"Node {node.name or node.uuid} is locked by host {node.reservation or 'another'}, "
             "please retry after the current operation is completed.", node=node.uuid)
     old = tasks.get(tx, node.task)
-    tasks.update(tx, old.uuid, state=tasks.CANCELLED, finished_at=tx.now(), wait_for=None,
-                 error={"code": "Superseded", "message": "A delete took its place.",
-                        "remedy": "", "where": {}})
+    tasks.update(tx, old.uuid, state=tasks.CANCELLED, incarnation=None, finished_at=tx.now(),
+                 wait_for=None, wait_late=None, deadline=None, error={
+                     "code": "Superseded", "message": "A delete took its place.",
+                     "remedy": "", "where": {}})
     if old.parent is not None:
         signals.send(tx, old.parent, "child", {"task": old.uuid, "state": tasks.CANCELLED})
 

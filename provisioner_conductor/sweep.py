@@ -123,6 +123,9 @@ class Sweeper:
         try:
             with self._services.database.writer() as tx:
                 fence = fences.take_task(tx, row, row.fence_epoch, incarnation.holder)
+                if fence is not None:
+                    # The limit is one of the step that was cut off: it must not cut off ours.
+                    tasks.update(tx, row.uuid, run_until=None)
         except OUTAGE as error:
             # If it has happened after all, the next sweep finds it as ours without a worker.
             LOG.warning("Take of task %s not confirmed: %s", row.uuid, error)
