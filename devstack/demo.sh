@@ -55,7 +55,10 @@ stop_all() {
     if [ -n "$keep" ] && [ "$status" -eq 0 ]; then return 0; fi
     for pid in ${PIDS[@]+"${PIDS[@]}"}; do kill "$pid" 2>/dev/null || true; done
     for pid in ${PIDS[@]+"${PIDS[@]}"}; do until_true 30 gone "$pid" || kill -9 "$pid"; done
-    [ -z "$services" ] || services_stop_below "$services"
+    if [ -n "$services" ]; then
+        services_stop_below "$services" 2>/dev/null
+        rm -rf "$services"
+    fi
     if [ "$status" -ne 0 ]; then
         printf '\nThe demo failed; logs are in %s\n' "$HOME_DIR" >&2
     fi
