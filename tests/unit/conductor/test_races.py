@@ -2,6 +2,7 @@
 
 import concurrent.futures
 import contextlib
+import functools
 import threading
 import time
 
@@ -58,7 +59,7 @@ def test_a_task_is_taken_by_one(on, script, at_once):
         task = on.insert(on.node(), SPECS["repeat"])
         with on.database.reader() as tx:
             (row,) = tasks.due(tx, "nobody", 2.0)
-        takes = [lambda each=each: each.sweeper._take(row, each.lease.current)
+        takes = [functools.partial(each.sweeper._take, row, each.lease.current)
                  for each in on.processes]
         assert sorted(at_once(*takes)) == [False, False, True]
         assert len(script.contexts) == number + 1
@@ -81,7 +82,7 @@ def test_one_request_makes_one_task_though_all_accept_it_at_once(on, at_once):
     for _ in range(ROUNDS):
         node = on.node(provision_state=states.AVAILABLE)
         request = on.ask("deploy", node)
-        answers = at_once(*[lambda each=each: each.acceptor.accept(request)
+        answers = at_once(*[functools.partial(each.acceptor.accept, request)
                             for each in on.processes])
         assert set(answers) == {on.get(node).task}
     with on.database.reader() as tx:
@@ -92,7 +93,7 @@ def test_of_two_verbs_at_once_one_is_accepted(on, at_once):
     for _ in range(ROUNDS):
         node = on.node(provision_state=states.AVAILABLE)
         answers = at_once(*[
-            lambda each=each, verb=verb: outcome(each.acceptor.accept, on.ask(
+            functools.partial(outcome, each.acceptor.accept, on.ask(
                 verb, node, args={"target": states.POWER_ON}))
             for each, verb in zip(on.processes, ("deploy", "power", "manage"), strict=True)])
         accepted = [answer for answer in answers if isinstance(answer, str)]
