@@ -89,7 +89,7 @@ class Endpoint:
         with self._services.database.writer() as tx:
             fence = fences.take_node(tx, row, incarnation.holder)
         try:
-            result = machine.call(kind, method, *arguments.values())
+            result = machine.call(kind, method, **arguments)
         finally:
             self._release(fence, f"{kind}.{method}", arguments)
         return {"result": result}
