@@ -137,21 +137,21 @@ class ConductorClient:
         :raises HardwareError:
         """
         answer = self._first(node, "hardware", HARDWARE_TIMEOUT, node=node.uuid, kind=kind,
-                             method=method, arguments=arguments)
+                             verb=method, arguments=arguments)
         return answer["result"]
 
     def validate(self, node) -> dict[str, dict]:
         """``{interface kind: {"result": bool, "reason": str | None}}``, without hardware."""
         return self._first(node, "validate", ACCEPT_TIMEOUT, node=node.uuid)["interfaces"]
 
-    def _first(self, node, method: str, timeout: float, **arguments) -> dict:
+    def _first(self, node, method: str, timeout: float, /, **arguments) -> dict:
         for host in self.view.rings().hosts(node.driver, node.conductor_group, node.uuid):
             answer = self._ask(host, method, timeout, **arguments)
             if answer is not None:
                 return answer
         raise exceptions.Unavailable(f"No conductor answered for hardware type {node.driver}.")
 
-    def _ask(self, host: str, method: str, timeout: float, **arguments) -> dict | None:
+    def _ask(self, host: str, method: str, timeout: float, /, **arguments) -> dict | None:
         """One call to one host; None if it did not answer. :raises ProvisionerError:"""
         try:
             answer = self._rpc.prepare(server=host, timeout=timeout).call({}, method, **arguments)
