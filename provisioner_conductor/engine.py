@@ -9,6 +9,7 @@ outside of any transaction. The engine names no flow.
 import dataclasses
 
 import sqlalchemy as sa
+from oslo_db import exception as db_exception
 from oslo_log import log
 
 from provisioner import exceptions, steps
@@ -23,6 +24,11 @@ LOG = log.getLogger(__name__)
 
 #: seconds between two tries to record while the database does not answer
 RECORD_RETRY = 0.5
+#: the database has understood and will not: no outage, though it may be a race that passes
+REFUSED = (db_exception.DBConstraintError, db_exception.DBDataError,
+           db_exception.DBDuplicateEntry, db_exception.DBReferenceError)
+#: tries to record what the database refuses
+REFUSED_TRIES = 3
 
 
 @dataclasses.dataclass
@@ -92,16 +98,26 @@ class Engine:
             passing = isinstance(error, exceptions.HardwareError) and not isinstance(
                 error, exceptions.LoginRefused | exceptions.Unsupported)
             return steps.Failed(error.as_dict(), retryable=passing)
+        except REFUSED as error:
+            LOG.exception("Task %s: refused by the database", run.fence.task)
+            return steps.Failed(exceptions.ProvisionerError(
+                f"The database refused what step {context.step.name} wrote: "
+                f"{type(error).__name__}.", remedy="The conductor's log has the whole story.",
+                node=context.task.node).as_dict(), retryable=True)
 
     def _record(self, run: Run, context: Context | None,
                 outcome: steps.Outcome | None) -> Context | None:
         """Record, until the database says it has; the next call, or None."""
+        refused = 0
         while True:
             try:
                 following, run.version = self._services.database.write(
                     lambda tx: self._round(tx, run, context, outcome))
                 return following
             except OUTAGE as error:
+                refused += isinstance(error, REFUSED)
+                if refused == REFUSED_TRIES:
+                    raise
                 # Whether it happened is found out by the task's version, not by trying blindly.
                 LOG.warning("Task %s: record not confirmed: %s", run.fence.task, error)
                 run.guard.check()
@@ -154,8 +170,8 @@ class Engine:
 
     def _next(self, tx: Transaction, run: Run, loaded: Loaded) -> Context | None:
         """Record what is next: a start, or the end of the task."""
-        stopped = next((row.kind for row in loaded.signals if row.kind in recovery.STOP), None)
-        decision = recovery.decide(loaded.task, loaded.steps, stopped, run.fence.epoch)
+        decision = recovery.decide(loaded.task, loaded.steps,
+                                   recovery.stopped_by(loaded.signals), run.fence.epoch)
         if isinstance(decision, recovery.Call):
             step = recording.start(tx, run.fence, loaded.task, decision)
             return self._context(tx, run, step, decision)

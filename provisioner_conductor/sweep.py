@@ -14,7 +14,9 @@ from oslo_log import log
 
 from provisioner import exceptions
 from provisioner.db import conductors, fences, tasks
-from provisioner.db.session import OUTAGE
+from provisioner.db.models import conductors as dead
+from provisioner.db.models import nodes
+from provisioner.db.session import OUTAGE, Transaction
 from provisioner.rpc.client import MembershipView
 from provisioner_conductor.channel import Guard
 from provisioner_conductor.context import Services
@@ -85,6 +87,9 @@ class Sweeper:
                 LOG.warning("Declared conductors dead whose lease had ended")
         with self._services.database.reader() as tx:
             found = tasks.due(tx, incarnation.holder.incarnation, conf.lease_margin)
+            abandoned = tx.all(_abandoned(tx, conf.lease_margin))
+        for node in abandoned:
+            self._let_go(node, incarnation)
         return sum(self._consider(row, incarnation) for row in found)
 
     def _consider(self, row: sa.Row, incarnation: Incarnation) -> bool:
@@ -117,6 +122,15 @@ class Sweeper:
             return False
         return self.workers.submit(Run(fence, Guard(incarnation)))
 
+    def _let_go(self, node: sa.Row, incarnation: Incarnation) -> None:
+        """Free a node whose holder died in a hardware call: no task will."""
+        try:
+            with self._services.database.writer() as tx:
+                fence = fences.take_node(tx, node, incarnation.holder)
+                fence.release(tx)
+        except (exceptions.NodeBusy, *OUTAGE) as error:
+            LOG.info("Node %s is not let go: %s", node.uuid, error)
+
     def _give_up(self, row: sa.Row, run: Run) -> None:
         LOG.error("Task %s has overrun its step's limit; its channel is revoked", row.uuid)
         self.workers.give_up(row.uuid)
@@ -127,3 +141,10 @@ class Sweeper:
         except (exceptions.FenceLost, *OUTAGE) as error:
             LOG.warning("Could not revoke task %s: %s", row.uuid, error)
         self.poke()
+
+
+def _abandoned(tx: Transaction, margin: float) -> sa.Select:
+    """Nodes without a task whose holder was declared dead ``margin`` seconds ago or earlier."""
+    return sa.select(nodes).join(
+        dead, dead.c.incarnation == nodes.c.incarnation).where(
+        nodes.c.task.is_(None), dead.c.dead.is_(True), dead.c.dead_at <= tx.now(-margin))
