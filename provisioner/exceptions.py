@@ -60,6 +60,7 @@ class ProvisionerError(Exception):
 
 class Invalid(ProvisionerError):
     code = "InvalidRequest"
+    remedy = "Correct the request and send it again."
 
 
 class InvalidState(Invalid):
