@@ -5,6 +5,7 @@ machines are wrong about ends the verb in its failed state, and after mending th
 """
 
 import json
+import socket
 
 import pytest
 import yaml
@@ -175,3 +176,79 @@ def test_requests_that_cannot_be_right(room, enrolled, what):
              code, word)
     assert room.count_tasks() == 0
     room.at_rest()
+
+
+def _last_task(room, name: str) -> dict:
+    return room.ask("GET", f"/api/v1.1/tasks?node={name}&limit=1").json()["tasks"][0]
+
+
+def _failed(room, name: str, state: str, code: str, *words: str) -> None:
+    """The node's verb has failed, says so everywhere, and holds nothing."""
+    node, task = room.settled(name), _last_task(room, name)
+    assert (node["provision_state"], task["state"], task["error"]["code"]) == (
+        state, "failed", code), (node["last_error"], task)
+    assert node["last_error"] == task["error"]["message"] and task["error"]["remedy"]
+    for word in words:
+        assert word in node["last_error"], node["last_error"]
+    told = room.ask("GET", f"/v1/nodes/{name}/history?detail=true").json()["history"]
+    assert any(node["last_error"] in entry["event"] for entry in told), told
+    why = room.ask("GET", f"/api/v1.1/nodes/{name}/explain").json()
+    assert node["last_error"] in why["why"] and why["remedy"] == task["error"]["remedy"]
+    room.at_rest()
+
+
+def test_a_wrong_password(room):
+    name = "node-002"
+    room.enrol(name, ipmi_password="secret-but-wrong")
+    room.verb(name, "manage")
+    _failed(room, name, "enroll", "LoginRefused", room.machine(name)["address"])
+    everything = [room.ask("GET", path).text for path in (
+        f"/v1/nodes/{name}", f"/v1/nodes/{name}/history", f"/api/v1.1/nodes/{name}/explain",
+        "/api/v1.1/events")]
+    assert not any("secret-but-wrong" in text for text in [*everything, room.process.tail()])
+    room.patch(name, driver_info=room.driver_info(name))
+    room.to(name, "manage", "manageable")
+
+
+def test_a_wrong_address(room, free_port):
+    name = "node-003"
+    room.enrol(name, ipmi_address="127.0.0.1", ipmi_port=free_port(socket.SOCK_DGRAM))
+    room.verb(name, "manage")
+    _failed(room, name, "enroll", "Unreachable", "127.0.0.1")
+    room.patch(name, driver_info=room.driver_info(name))
+    room.to(name, "manage", "manageable")
+
+
+def test_a_full_session_table(room):
+    name = "node-004"
+    room.enrol(name)
+    room.fleet.faults(name, sessions_full=True)
+    room.verb(name, "manage")
+    _failed(room, name, "enroll", "RequestRefused", "session")
+    room.fleet.faults(name, sessions_full=False)
+    room.to(name, "manage", "manageable")
+
+
+def _available(room, name: str) -> None:
+    """Enrolled and prepared, without the time that cleaning takes."""
+    room.enrol(name)
+    room.patch(name, automated_clean=False)
+    room.to(name, "manage", "manageable")
+    room.to(name, "provide", "available")
+
+
+@pytest.mark.parametrize(("name", "wrong", "words"), [
+    ("node-005", "image_source", ("404", "nothing.raw")),
+    ("node-006", "image_os_hash_value", ("sha256 is", "0" * 64))])
+def test_a_wrong_image(room, name, wrong, words):
+    value = {"image_source": f"{room.fleet.images}/nothing.raw",
+             "image_os_hash_value": "0" * 64}[wrong]
+    _available(room, name)
+    refused = room.ask("PUT", f"/v1/nodes/{name}/states/provision", json={"target": "active"})
+    room.at_rest()
+    _refused(refused, 400, "InvalidSetting", "image_source")
+    room.patch(name, instance_info=room.instance_info(**{wrong: value}))
+    room.verb(name, "active")
+    _failed(room, name, "deploy failed", "RequestRefused", *words)
+    room.patch(name, instance_info=room.instance_info())
+    room.to(name, "active", "active")
