@@ -45,7 +45,10 @@ class Machine:
         return self._hardware.type(self._node.driver).default(kind) is not None
 
     def call(self, kind: str, method: str, *args: Any, **named: Any) -> Any:
-        """``interface.method(channel, view, *args, **named)``. :raises HardwareError: :raises LeaseLost:"""
+        """``interface.method(channel, view, *args, **named)``.
+
+        :raises HardwareError: :raises LeaseLost:
+        """
         interface = self.interface(kind)
         return getattr(interface, method)(self._channel(interface), self.view, *args, **named)
 

@@ -62,7 +62,8 @@ def outcome(tx: Transaction, fence: Fence, context: Context, result: steps.Outco
     if isinstance(result, steps.Wait):
         result = _late(context, result)
     if isinstance(result, steps.Failed) and result.retryable and (
-            context.step.attempt < steps.get(context.step.name).attempts):
+            context.step.attempt < min(steps.get(context.step.name).attempts,
+                                       context.conf.step_attempts)):
         _try_again(tx, fence, context, result)
     elif isinstance(result, steps.Done):
         _done(tx, fence, context, result)

@@ -137,7 +137,7 @@ class ConductorClient:
         :raises HardwareError:
         """
         answer = self._first(node, "hardware", HARDWARE_TIMEOUT, {
-            "node": node.uuid, "kind": kind, "method": method, "arguments": arguments})
+            "node": node.uuid, "kind": kind, "verb": method, "arguments": arguments})
         return answer["result"]
 
     def validate(self, node) -> dict[str, dict]:
