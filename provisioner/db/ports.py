@@ -66,9 +66,12 @@ def find(tx: Transaction, wanted: PortFilter, page: Page) -> list[sa.Row]:
     return tx.all(paged(tx, query, ports, page))
 
 
+_OF_NODE = sa.select(ports).where(ports.c.node_uuid == sa.bindparam("node")).order_by(ports.c.id)
+
+
 def of_node(tx: Transaction, node: str) -> list[sa.Row]:
     """All ports of a node, in the order they were made."""
-    return tx.all(sa.select(ports).where(ports.c.node_uuid == node).order_by(ports.c.id))
+    return tx.all(_OF_NODE, node=node)
 
 
 def nodes_of(tx: Transaction, addresses: Iterable[str]) -> list[str]:

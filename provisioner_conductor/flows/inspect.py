@@ -8,7 +8,7 @@ from provisioner_conductor.flows.ramdisk import boot_ramdisk, leave_ramdisk
 def _plan(request: Request) -> list[StepSpec]:
     if request.interface("inspect").needs_agent:
         return [*boot_ramdisk(inspect=True), *leave_ramdisk()]
-    return [StepSpec("power.verify")]
+    return [StepSpec("power.verify"), StepSpec("inspect.inventory")]
 
 
 FLOWS = [Flow("inspect", _plan, event="inspect", validates=("power", "inspect"))]

@@ -124,14 +124,13 @@ def _start(context: Context, tally: Tally, rows: dict[str, sa.Row]) -> int:
     """Start children on nodes that need one; how many were started."""
     args = context.task.args
     threshold = args.get("max_failures")
-    if threshold is not None and len(tally.bad) > threshold:
-        for name, _ in tally.waiting:
-            tally.bad[name] = f"Not started: more than {threshold} nodes had failed."
-        return 0
     room = (args.get("max_parallel") or MAX_PARALLEL) - len(tally.running)
     started = 0
-    for name, following in tally.waiting[:max(0, room)]:
-        started += _start_one(context, tally, rows[name], following)
+    for name, following in tally.waiting:
+        if threshold is not None and len(tally.bad) > threshold:
+            tally.bad[name] = f"Not started: more than {threshold} nodes had failed."
+        elif started < room:
+            started += _start_one(context, tally, rows[name], following)
     return started
 
 

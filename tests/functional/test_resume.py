@@ -10,7 +10,6 @@ import dataclasses
 import functools
 import http.server
 import threading
-from collections.abc import Callable
 
 import pytest
 import sqlalchemy as sa
@@ -19,7 +18,7 @@ from provisioner import exceptions, states
 from provisioner.db import designs, models, nodes, tasks
 from provisioner.site import documents
 from provisioner.site.validate import validate
-from provisioner.steps import Done, Failed
+from provisioner.steps import Failed
 from provisioner_conductor import flows
 from tests import cluster, source_tree
 from tests.invariants import violations
@@ -38,6 +37,7 @@ class Scenario:
     :ivar failed: provision states in which a failure may leave the node
     :ivar again: verb that gets a node on from each of those states; by default the same one
     :ivar ran: what ramdisk agents are told to run in all, whoever dies
+    :ivar every: of its moments only each so many is played: its steps are another flow's
     """
 
     name: str
@@ -51,12 +51,12 @@ class Scenario:
     power: str | None = None
     columns: dict = dataclasses.field(default_factory=dict)
     ran: tuple[str, ...] = ()
-    prepare: Callable | None = None
+    every: int = 1
 
 
 ERASE = "erase_devices_metadata"
 CLEAN = {"clean_steps": [{"interface": "deploy", "step": ERASE},
-                         {"interface": "raid", "step": "create_configuration", "args": {"n": 1}}]}
+                         {"interface": "deploy", "step": "erase_devices", "args": {"n": 1}}]}
 ON, OFF = states.POWER_ON, states.POWER_OFF
 DEPLOY_AGAIN = (states.DEPLOY_FAILED,)
 CLEAN_AGAIN = {states.CLEAN_FAILED: "manage"}
@@ -70,12 +70,12 @@ NODE_SCENARIOS = [
              agent=True, power=OFF, ran=(ERASE,)),
     Scenario("provide-plain", "provide", "manageable", "available"),
     Scenario("clean", "clean", "manageable", "manageable", ("clean failed",), CLEAN_AGAIN,
-             args=CLEAN, agent=True, power=OFF, ran=(ERASE, "create_configuration")),
+             args=CLEAN, agent=True, power=OFF, ran=(ERASE, "erase_devices")),
     Scenario("deploy", "deploy", "available", "active", DEPLOY_AGAIN, agent=True, power=ON,
              ran=("write_image",)),
     Scenario("deploy-plain", "deploy", "available", "active", DEPLOY_AGAIN, power=ON),
     Scenario("rebuild", "rebuild", "active", "active", DEPLOY_AGAIN, agent=True, power=ON,
-             ran=("write_image",)),
+             ran=("write_image",), every=4),
     Scenario("delete", "delete", "active", "available", ("error", "clean failed"), CLEAN_AGAIN,
              agent=True, power=OFF, ran=(ERASE,)),
     Scenario("adopt", "adopt", "manageable", "active", ("adopt failed",)),
@@ -252,7 +252,7 @@ def moments(play: Play) -> tuple[cluster.Cluster, str, list[cluster.Snapshot]]:
 def test_a_total_death_at_any_moment_changes_nothing_but_the_time(play):
     on, task, found = moments(play)
     assert len(found) >= len(on.steps(task))
-    for snapshot in found:
+    for snapshot in found[::play.scenario.every]:
         where = f"after point {snapshot.number}: {on.points[snapshot.number - 1]}"
         other = play.resumed(snapshot)
         play.check(other, other.run(task), where)
@@ -263,7 +263,7 @@ def test_a_total_death_at_any_moment_changes_nothing_but_the_time(play):
     "inspect-ramdisk", "deploy", "power-rebooting", "deploy_nodes", "prepare_site")])
 def test_one_of_two_processes_dies_in_the_middle_of_it(play):
     count = len(moments(play)[0].points)
-    for number in range(2, count, 5):
+    for number in range(2, count, 9):
         on = play.set_up()
         on.die_at = len(on.points) + number
         try:
@@ -313,29 +313,39 @@ class Trouble:
             self._error.as_dict(), retryable=passing)
 
 
-def troubled(play: Play, position: int, error, times: float):
-    """(cluster, ended task) of a play one of whose steps is in trouble."""
+def calls(play: Play) -> tuple[str, dict[str, tuple[int, cluster.Snapshot]]]:
+    """The task, and (position, what was recorded) when each of its steps was first called."""
     on = play.set_up()
-    on.disturb = trouble = Trouble(on, position, error, times)
-    task = trouble.task = play.ask(on)
-    return on, on.run(task)
+    found = {}
 
-
-def positions(play: Play) -> list[tuple[int, str]]:
-    """(position, name) of the steps that the scenario comes to."""
-    on = play.set_up()
+    def note(context, call):
+        if context.task.uuid == task:
+            found.setdefault(f"{context.step.position} {context.step.name}",
+                             (context.step.position, on.snapshot(play.folder)))
+        return call()
+    on.disturb = note
     task = play.ask(on)
     on.run(task)
-    return [(row.position, row.name) for row in on.steps(task)]
+    return task, found
+
+
+def troubled(play: Play, task: str, call, error, times: float):
+    """(cluster, ended task) of a play that goes on from a call, which is in trouble."""
+    position, snapshot = call
+    on = play.resumed(snapshot)
+    on.disturb = trouble = Trouble(on, position, error, times)
+    trouble.task = task
+    return on, on.run(task)
 
 
 @by_name(argvalues=SCENARIOS)
 def test_an_error_in_any_step_ends_the_task_clearly_and_leaves_nothing_locked(play):
-    for position, name in positions(play):
-        on, task = troubled(play, position, exceptions.LoginRefused("Wrong password."), 1)
+    uuid, found = calls(play)
+    for name, call in found.items():
+        on, task = troubled(play, uuid, call, exceptions.LoginRefused("Wrong password."), 1)
         assert task.state == tasks.FAILED, name
         assert (task.error["code"], task.error["step"], task.error["message"]) == (
-            "LoginRefused", name, "Wrong password.")
+            "LoginRefused", name.partition(" ")[2], "Wrong password.")
         assert task.error["remedy"]
         settle(on)
         play.check_history(on, name)
@@ -371,21 +381,29 @@ def second_request(play: Play, on: cluster.Cluster, task: sa.Row, where: str) ->
 
 
 @by_name(argvalues=SCENARIOS)
-def test_an_error_that_passes_is_tried_again(play):
-    for position, name in positions(play):
-        on, task = troubled(play, position, exceptions.Unreachable("No answer."), 3)
-        play.check(on, task, name)
-        play.check_ran(on, name)
+def test_errors_that_pass_are_tried_again(play):
+    """Each step fails three times in passing, in one play."""
+    on = play.set_up()
+    troubles = {}
+
+    def trouble(context, call):
+        key = (context.task.uuid, context.step.position)
+        if key not in troubles:
+            troubles[key] = Trouble(on, key[1], exceptions.Unreachable("No answer."), 3)
+            troubles[key].task = key[0]
+        return troubles[key](context, call)
+    on.disturb = trouble
+    play.check(on, on.run(play.ask(on)))
+    play.check_ran(on)
+    assert [each.times for each in troubles.values()] == [0] * len(troubles)
 
 
 @by_name(argvalues=[item for item in SCENARIOS if item.name in ("manage", "deploy-plain")])
 def test_an_error_that_does_not_pass_ends_the_task_after_its_attempts(play):
-    for position, name in positions(play):
-        on, task = troubled(play, position, exceptions.Unreachable("No answer."), 100)
+    uuid, found = calls(play)
+    for name, call in found.items():
+        on, task = troubled(play, uuid, call, exceptions.Unreachable("No answer."), 100)
         assert (task.state, task.error["code"], task.error["step"]) == (
-            tasks.FAILED, "Unreachable", name)
-        assert on.disturb.times == 92
+            tasks.FAILED, "Unreachable", name.partition(" ")[2])
+        assert on.disturb.times == 100 - 7, "eight attempts, the first of which died"
         play.check_history(on, name)
-
-
-assert Done
