@@ -80,6 +80,13 @@ def nodes_of(tx: Transaction, addresses: Iterable[str]) -> list[str]:
         ports.c.address.in_(tuple(addresses))).distinct())]
 
 
+def holders(tx: Transaction, addresses: Iterable[str]) -> dict[str, str]:
+    """(lower-case) address to the uuid of the node that has a port with it."""
+    return {row.address: row.node_uuid for row in tx.all(
+        sa.select(ports.c.address, ports.c.node_uuid).where(
+            ports.c.address.in_(tuple(addresses))))}
+
+
 def update(tx: Transaction, port: sa.Row, values: dict[str, Any]) -> None:
     """Write columns, if nobody has changed the port since it was read. :raises Changed:"""
     seen = ports.c.updated_at.is_(None) if port.updated_at is None else (

@@ -21,6 +21,8 @@ from provisioner.rpc import transport
 ACCEPT_TIMEOUT = 5
 #: seconds for a synchronous hardware call: the verb's own 10 and the way there
 HARDWARE_TIMEOUT = 20
+#: seconds for a plan of a large site
+PLAN_TIMEOUT = 55
 #: seconds for which the view of the membership is used without looking again
 VIEW_AGE = 1.0
 
@@ -47,6 +49,24 @@ class TaskRequest:
     design_ref: str | None = None
     node_filter: dict | None = None
     request_id: str | None = None
+    user: str | None = None
+    project: str | None = None
+
+
+@dataclasses.dataclass(frozen=True)
+class PlanRequest:
+    """A request for a plan, as it crosses the bus.
+
+    :ivar design: digest of a stored design
+    :ivar save: whether the plan is kept, to be applied
+    """
+
+    site: str
+    design: str
+    actions: list
+    request_key: str
+    node_filter: dict | None = None
+    save: bool = True
     user: str | None = None
     project: str | None = None
 
@@ -115,6 +135,18 @@ class ConductorClient:
             if answer is not None:
                 return answer["task"]
         return self._look_up(request, bool(hosts))
+
+    def plan(self, request: PlanRequest) -> str:
+        """Have a plan made by any conductor; the uuid of its row, which may be large.
+
+        :raises Unavailable: if no conductor answered
+        :raises ProvisionerError: what the conductor refused it with
+        """
+        for host in self.view.rings().hosts(None, None, request.site):
+            answer = self._ask(host, "plan", PLAN_TIMEOUT, request=dataclasses.asdict(request))
+            if answer is not None:
+                return answer["plan"]
+        raise exceptions.Unavailable("No conductor made the plan in time.")
 
     def _look_up(self, request: TaskRequest, asked: bool) -> str:
         """Nobody answered: was it accepted all the same?"""
