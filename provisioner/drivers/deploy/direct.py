@@ -27,10 +27,9 @@ class DirectDeploy(base.DeployInterface):
     transport = "agent"
 
     def validate(self, node: base.NodeView) -> None:
-        """Check the image, if ``instance_info`` names one already."""
+        """Check the settings and the image that ``instance_info`` must name."""
         super().validate(node)
-        if node.instance_info.get("image_source"):
-            image_info(node)
+        image_info(node)
 
     def get_steps(self, channel: base.Channel, node: base.NodeView, what: str) -> list[dict]:
         """Each step also carries ``version``: what the agent's hardware managers were."""
