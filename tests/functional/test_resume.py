@@ -16,10 +16,13 @@ import sqlalchemy as sa
 
 from provisioner import exceptions, states
 from provisioner.db import designs, models, nodes, tasks
+from provisioner.rpc.client import PlanRequest
 from provisioner.site import documents
+from provisioner.site.plan import BUILDING
 from provisioner.site.validate import validate
 from provisioner.steps import Failed
 from provisioner_conductor import flows
+from provisioner_conductor.planning import Planner
 from tests import cluster, source_tree
 from tests.invariants import violations
 
@@ -94,6 +97,7 @@ SITE_SCENARIOS = [
     Scenario("prepare_nodes", "prepare_nodes", "enroll", "available"),
     Scenario("deploy_nodes", "deploy_nodes", "available", "active"),
     Scenario("destroy_nodes", "destroy_nodes", "active", "available"),
+    Scenario("apply_plan", "apply_plan", "enroll", "active"),
 ]
 SCENARIOS = [*NODE_SCENARIOS, *SITE_SCENARIOS]
 by_name = functools.partial(pytest.mark.parametrize, "scenario", ids=lambda item: item.name)
@@ -191,7 +195,12 @@ class Play:
         if self.scenario in NODE_SCENARIOS:
             return on.accept(self.scenario.action, on.names()["machine"].uuid,
                              args=self.scenario.args)
-        return on.accept(self.scenario.action, site="small", design=self._design.digest)
+        args = {"plan": self._plan(on)} if self.scenario.action == "apply_plan" else None
+        return on.accept(self.scenario.action, site="small", design=self._design.digest, args=args)
+
+    def _plan(self, on: cluster.Cluster) -> str:
+        return Planner(on.live()[0].services).make(PlanRequest(
+            "small", self._design.digest, list(BUILDING), "plan"))
 
     def check(self, on: cluster.Cluster, task: sa.Row, where: str = "") -> None:
         """It has ended as asked, and nothing has happened on the way that must not."""

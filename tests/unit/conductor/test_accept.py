@@ -258,7 +258,7 @@ def test_an_agent_of_an_earlier_boot_is_forgotten_before_the_next(on):
         agents.give_token(tx, node, BOX.seal_text("old"))
         agents.heartbeat(tx, node, {"url": "http://agent.invalid/old"})
     assert on.run(on.accept("deploy", node)).state == tasks.SUCCEEDED
-    assert ("write_image",) == tuple(step for _, step in on.world.ran)
+    assert tuple(step for _, step in on.world.ran) == ("write_image",)
 
 
 # --- resume, skip, fail, retry ------------------------------------------------------------------
