@@ -2,6 +2,7 @@
 
 import argparse
 import datetime
+import importlib.metadata
 import inspect
 import json
 from collections.abc import Callable, Mapping
@@ -11,6 +12,14 @@ from cliff import columns, command, lister, show
 
 from provisioner import exceptions
 from provisioner.cli.client import Client
+
+
+def version() -> str:
+    """Of this program; "" where it runs without having been installed."""
+    try:
+        return importlib.metadata.version("provisioner")
+    except importlib.metadata.PackageNotFoundError:
+        return ""
 
 
 class Failure(Exception):
