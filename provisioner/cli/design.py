@@ -8,7 +8,16 @@ from collections.abc import Iterable, Iterator
 
 from provisioner import exceptions
 from provisioner.cli import sarif
-from provisioner.cli.commands import Command, Lines, Lister, ShowOne, local_time, row, version
+from provisioner.cli.commands import (
+    Command,
+    Lines,
+    Lister,
+    ShowOne,
+    Telling,
+    local_time,
+    row,
+    version,
+)
 from provisioner.site import documents, findings, schema, validate
 from provisioner.site.effective import Design
 
@@ -221,7 +230,7 @@ class Documents(_OfDesign, Command):
         print(json.dumps(found["documents"], indent=2), file=self.app.stdout)
 
 
-class Diff(Command):
+class Diff(Telling):
     """Show what differs between two designs: documents, values, and the nodes concerned.
 
     The exit status is 0 if nothing differs, 2 if something does.

@@ -75,7 +75,9 @@ def compose(parent: str, text: str) -> str:
 
 def _ended(piece: str) -> str:
     """A document with marks, so that another one can follow it whatever it begins with."""
-    head = "" if piece.lstrip().startswith(("---", "%", "#")) else "---\n"
+    first = next((line for line in piece.splitlines()
+                  if line.strip() and not line.lstrip().startswith("#")), "")
+    head = "" if first.startswith(("---", "%")) else "---\n"
     return f"{head}{piece.rstrip()}\n...\n"
 
 
