@@ -17,6 +17,7 @@
     │   ├── Duplicate                a unique value is taken                Duplicate
     │   ├── NodeBusy                 another task has the node              NodeBusy
     │   ├── NodeAssociated           an instance is on the node             NodeAssociated
+    │   ├── PlanStale                the world has moved since the plan     PlanStale
     │   └── Changed                  somebody else wrote meanwhile          Changed
     ├── Unavailable                  no conductor, no worker: come back     Unavailable
     ├── FenceLost                    another owner has taken the work       FenceLost
@@ -120,6 +121,13 @@ class NodeBusy(Conflict):
 
 class NodeAssociated(Conflict):
     code = "NodeAssociated"
+
+
+class PlanStale(Conflict):
+    """``where["moved"]`` is a list of sentences that say what."""
+
+    code = "PlanStale"
+    remedy = "Make a new plan, look at it, and apply that one."
 
 
 class Changed(Conflict):

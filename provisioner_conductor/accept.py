@@ -6,7 +6,8 @@ free. Whoever accepts need not be who runs it: the ring's owner does.
 """
 
 import datetime
-from collections.abc import Callable
+import functools
+from collections.abc import Callable, Mapping
 
 import sqlalchemy as sa
 from oslo_db import exception as db_exception
@@ -19,15 +20,23 @@ from provisioner_conductor import flows, recovery
 from provisioner_conductor.context import Services
 from provisioner_conductor.flows.base import Flow, Request
 
+#: what accepts a request of a kind of its own: ``(tx, services, request) -> uuid of the task``
+Handler = Callable[[Transaction, Services, TaskRequest], str]
+
 
 class Acceptor:
-    """Accepts requests. Safe for use by several threads."""
+    """Accepts requests. Safe for use by several threads.
 
-    def __init__(self, services: Services):
+    :param handlers: actions that are not accepted as flows are
+    """
+
+    def __init__(self, services: Services, handlers: Mapping[str, Handler] | None = None):
         self._services = services
         self._special: dict[str, Callable[[Transaction, TaskRequest], str]] = {
             "abort": self._abort, "retry": self._retry, "resume": self._unpark,
             "skip": self._unpark, "fail": self._unpark}
+        for action, handler in (handlers or {}).items():
+            self._special[action] = functools.partial(self._handled, handler)
 
     def accept(self, request: TaskRequest) -> str:
         """The uuid of the task that the request makes, or has made before.
@@ -56,6 +65,9 @@ class Acceptor:
         if flow.site:
             return self._accept_site(tx, request, flow)
         return accept_node(tx, self._services, request, flow)
+
+    def _handled(self, handler: Handler, tx: Transaction, request: TaskRequest) -> str:
+        return handler(tx, self._services, request)
 
     def _accept_site(self, tx: Transaction, request: TaskRequest, flow: Flow) -> str:
         plan = flow.plan(Request(None, request.args, self._services.conf.conductor))
@@ -183,7 +195,7 @@ def accept_node(tx: Transaction, services: Services, request: TaskRequest, flow:
     node = nodes.require(tx, request.node)
     if flow.provision:
         states.next_state(node.provision_state, flow.event)
-    _refuse(node, flow)
+    refuse(node, flow)
     hardware = services.hardware
     hardware.validate(node, ports.of_node(tx, node.uuid), flow.validates)
     plan = flow.plan(Request(node, request.args, services.conf.conductor,
@@ -202,7 +214,9 @@ def accept_node(tx: Transaction, services: Services, request: TaskRequest, flow:
     return uuid
 
 
-def _refuse(node: sa.Row, flow: Flow) -> None:
+def refuse(node: sa.Row, flow: Flow) -> None:
+    """Raise if a flag of the node forbids the verb. :raises InMaintenance: :raises NodeProtected:
+    """
     if node.maintenance and not flow.maintenance:
         raise exceptions.InMaintenance(
             f"The {flow.action} operation can't be performed on node {node.uuid} because it's "
@@ -219,9 +233,10 @@ def _supersede(tx: Transaction, node: sa.Row, flow: Flow) -> None:
             f"Node {node.name or node.uuid} is locked by host {node.reservation or 'another'}, "
             "please retry after the current operation is completed.", node=node.uuid)
     old = tasks.get(tx, node.task)
-    tasks.update(tx, old.uuid, state=tasks.CANCELLED, finished_at=tx.now(), wait_for=None,
-                 error={"code": "Superseded", "message": "A delete took its place.",
-                        "remedy": "", "where": {}})
+    tasks.update(tx, old.uuid, state=tasks.CANCELLED, incarnation=None, finished_at=tx.now(),
+                 wait_for=None, wait_late=None, deadline=None, error={
+                     "code": "Superseded", "message": "A delete took its place.",
+                     "remedy": "", "where": {}})
     if old.parent is not None:
         signals.send(tx, old.parent, "child", {"task": old.uuid, "state": tasks.CANCELLED})
 

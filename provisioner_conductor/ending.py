@@ -38,7 +38,7 @@ def park(tx: Transaction, fence: Fence, task: sa.Row, step: sa.Row) -> None:
              "where": {"node": task.node, "step": step.name}}
     steps.check_transition(step.state, steps.PARKED)
     tasks.update_step(tx, task.uuid, step.position, state=steps.PARKED, error=error)
-    node = nodes.get(tx, task.node) if task.node else None
+    node = nodes.by_uuid(tx, task.node) if task.node else None
     if node is not None:
         tasks.update(tx, task.uuid, result={**(task.result or {}),
                                             "parked_in": node.provision_state})
@@ -61,7 +61,7 @@ def _close(tx: Transaction, fence: Fence, task: sa.Row, values: dict) -> None:
 def _end_node(tx: Transaction, fence: Fence, task: sa.Row, state: str,
               error: dict | None = None) -> None:
     """Bring the node to the state in which the task leaves it, and let it go."""
-    node, flow = nodes.get(tx, task.node), flows.get(task.action)
+    node, flow = nodes.by_uuid(tx, task.node), flows.get(task.action)
     values = {"task": None, "target_power_state": None, "clean_step": {}, "deploy_step": {}}
     if state == tasks.SUCCEEDED:
         event = flow.final_event(task)

@@ -11,7 +11,8 @@ from oslo_log import log
 from provisioner import exceptions
 from provisioner.db import agents, fences, nodes, ports
 from provisioner.db.session import OUTAGE
-from provisioner.rpc.client import TaskRequest
+from provisioner.rpc.client import PlanRequest, TaskRequest
+from provisioner_conductor import planning
 from provisioner_conductor.accept import Acceptor
 from provisioner_conductor.channel import Guard
 from provisioner_conductor.context import Services
@@ -52,7 +53,8 @@ class Endpoint:
         self._services = services
         self._lease = lease
         self._sweeper = sweeper
-        self._acceptor = Acceptor(services)
+        self._acceptor = Acceptor(services, {planning.APPLY: planning.apply})
+        self._planner = planning.Planner(services)
 
     @answers
     def accept(self, request: dict) -> dict:
@@ -61,6 +63,12 @@ class Endpoint:
         task = self._acceptor.accept(TaskRequest(**known))
         self._services.hint(task)
         return {"task": task}
+
+    @answers
+    def plan(self, request: dict) -> dict:
+        """A :class:`PlanRequest` as plain data -> ``{"plan": uuid}`` of a row; no hardware."""
+        known = {key: request[key] for key in PlanRequest.__dataclass_fields__ if key in request}
+        return {"plan": self._planner.make(PlanRequest(**known))}
 
     def hint(self, context, tasks: list[str]) -> None:
         """Tasks may be runnable: look soon."""
@@ -89,7 +97,7 @@ class Endpoint:
         with self._services.database.writer() as tx:
             fence = fences.take_node(tx, row, incarnation.holder)
         try:
-            result = machine.call(kind, verb, *arguments.values())
+            result = machine.call(kind, verb, **arguments)
         finally:
             self._release(fence, f"{kind}.{verb}", arguments)
         return {"result": result}

@@ -38,8 +38,10 @@ _PREPARE = {states.ENROLL: "manage", states.INSPECT_FAILED: "inspect",
             states.CLEAN_FAILED: "manage", states.ADOPT_FAILED: "manage"}
 _PREPARED = frozenset({states.AVAILABLE, states.ACTIVE, states.DEPLOY_FAILED})
 _DEPLOY_FROM = frozenset({states.AVAILABLE, states.DEPLOY_FAILED})
-_DESTROY_FROM = frozenset({states.ACTIVE, states.DEPLOY_FAILED, states.DEPLOY_WAIT, states.ERROR,
-                           states.RESCUE, states.RESCUE_FAILED, states.SERVICE_FAILED})
+#: states in which an instance is, or may be, on the machine
+INSTANCE_STATES = frozenset({
+    states.ACTIVE, states.DEPLOY_FAILED, states.DEPLOY_WAIT, states.ERROR, states.RESCUE,
+    states.RESCUE_FAILED, states.SERVICE_FAILED})
 
 
 def instance_info(image: Image) -> dict:
@@ -48,10 +50,13 @@ def instance_info(image: Image) -> dict:
             "image_os_hash_value": image.sha256, "image_disk_format": image.disk_format}
 
 
-def next_for(action: str, node: sa.Row, done: Iterable[str], image: Image | None) -> Next:
+def next_for(action: str, node: sa.Row, done: Iterable[str], image: Image | None,
+             rebuild: bool = False) -> Next:
     """What ``node`` needs next for a site action.
 
     :param done: verbs that children of this task have carried out on it already
+    :param rebuild: whether an instance of another image may be deleted for the one wanted; only
+        a plan, which has shown what that destroys, may say so
     """
     done = set(done)
     if action == "verify_nodes":
@@ -59,7 +64,7 @@ def next_for(action: str, node: sa.Row, done: Iterable[str], image: Image | None
     if action == "prepare_nodes":
         return _prepare(node, done)
     if action == "deploy_nodes":
-        return _deploy(node, done, image)
+        return _deploy(node, done, image, rebuild)
     return _destroy(node, done)
 
 
@@ -79,10 +84,10 @@ def _prepare(node: sa.Row, done: set[str]) -> Next:
     return _stuck(node, states.AVAILABLE)
 
 
-def _deploy(node: sa.Row, done: set[str], image: Image | None) -> Next:
+def _deploy(node: sa.Row, done: set[str], image: Image | None, rebuild: bool) -> Next:
     state = node.provision_state
     if state == states.ACTIVE:
-        return _deployed(node, done, image)
+        return _deployed(node, done, image, rebuild)
     if image is None:
         return Stuck(f"The design gives node {node.name} no image.",
                      "Set platform.image in its host profile, and define that image.")
@@ -92,18 +97,20 @@ def _deploy(node: sa.Row, done: set[str], image: Image | None) -> Next:
                  "Run prepare_nodes first.")
 
 
-def _deployed(node: sa.Row, done: set[str], image: Image | None) -> Next:
+def _deployed(node: sa.Row, done: set[str], image: Image | None, rebuild: bool) -> Next:
     wanted = image.sha256 if image else None
     have = node.instance_info.get("image_os_hash_value")
     if wanted in (None, have):
         return Reached("" if done else "already deployed")
+    if rebuild and not done & {"delete", "deploy"}:
+        return Start("delete")
     return Stuck(f"Node {node.name} is active with another image than the design names.",
-                 "Run destroy_nodes on it first; that destroys its data.")
+                 "Make a plan and apply it, or run destroy_nodes first; both destroy its data.")
 
 
 def _destroy(node: sa.Row, done: set[str]) -> Next:
     state = node.provision_state
-    if state in _DESTROY_FROM:
+    if state in INSTANCE_STATES:
         return Start("delete")
     if state in (states.AVAILABLE, states.MANAGEABLE, states.ENROLL):
         return Reached("" if done else "not deployed")

@@ -37,6 +37,7 @@ class Sweeper:
         self.workers: Workers | None = None
         self._changed = threading.Condition()
         self._look_at = math.inf
+        self._declared_at = -math.inf
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._loop, name="sweep", daemon=True)
 
@@ -82,15 +83,23 @@ class Sweeper:
         incarnation, conf = self._lease.current, self._services.conf.conductor
         if incarnation is None or incarnation.remaining() <= 0 or self._stopping.is_set():
             return 0
-        with self._services.database.writer() as tx:
-            if conductors.declare_dead(tx):
-                LOG.warning("Declared conductors dead whose lease had ended")
+        self._declare_dead(conf.sweep_interval)
         with self._services.database.reader() as tx:
             found = tasks.due(tx, incarnation.holder.incarnation, conf.lease_margin)
             abandoned = tx.all(_abandoned(tx, conf.lease_margin))
         for node in abandoned:
             self._let_go(node, incarnation)
         return sum(self._consider(row, incarnation) for row in found)
+
+    def _declare_dead(self, interval: float) -> None:
+        """Not at every poke: looks for work are many, and a lease ends once in a while."""
+        now = self._services.clock.elapsed()
+        if now - self._declared_at < interval / 2:
+            return
+        self._declared_at = now
+        with self._services.database.writer() as tx:
+            if conductors.declare_dead(tx):
+                LOG.warning("Declared conductors dead whose lease had ended")
 
     def _consider(self, row: sa.Row, incarnation: Incarnation) -> bool:
         """Take one row of the list, if it is for us."""
@@ -114,6 +123,9 @@ class Sweeper:
         try:
             with self._services.database.writer() as tx:
                 fence = fences.take_task(tx, row, row.fence_epoch, incarnation.holder)
+                if fence is not None:
+                    # The limit is one of the step that was cut off: it must not cut off ours.
+                    tasks.update(tx, row.uuid, run_until=None)
         except OUTAGE as error:
             # If it has happened after all, the next sweep finds it as ours without a worker.
             LOG.warning("Take of task %s not confirmed: %s", row.uuid, error)

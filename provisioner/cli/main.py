@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from cliff import app, commandmanager
 
-from provisioner.cli import design, node, task
+from provisioner.cli import design, node, plan, task
 from provisioner.cli.client import DEFAULT_URL, Client
 
 #: words of a command to its class; the plug-in has the same ones (see ``setup.cfg``)
@@ -18,6 +18,8 @@ COMMANDS = {
     "design list": design.List, "design show": design.Show,
     "design documents": design.Documents, "design effective": design.Effective,
     "design delete": design.Delete,
+    "plan": plan.Make, "plan list": plan.List, "plan show": plan.Show,
+    "plan apply": plan.Apply, "plan delete": plan.Delete,
     "task create": task.Create, "task list": task.List, "task show": task.Show,
     "task watch": task.Watch, "task cancel": task.Cancel, "task retry": task.Retry,
     "task resume": task.Resume, "task skip": task.Skip, "task fail": task.Fail,
@@ -28,8 +30,9 @@ _DESCRIPTION = """Bare-metal provisioning: site designs turned into running mach
 A site, from documents to running machines:
   provisioner design validate site.yaml
   provisioner design create site.yaml
-  provisioner task create prepare_site --site north --design 1f0c2a9b --watch
-  provisioner task create deploy_nodes --site north --watch
+  provisioner plan --site north --design 1f0c2a9b --save
+  provisioner plan apply 0b0f4f5e-7f5b-4b5e-8c5c-2d6a5a0c9f11 --watch
+  provisioner plan --site north
   provisioner node explain node-001
 """
 

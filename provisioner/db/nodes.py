@@ -37,6 +37,13 @@ def get(tx: Transaction, ident: str) -> sa.Row | None:
     return (exact or found or [None])[0]
 
 
+_BY_UUID = sa.select(nodes).where(nodes.c.uuid == sa.bindparam("uuid"))
+
+
+def by_uuid(tx: Transaction, uuid: str) -> sa.Row | None:
+    return tx.one(_BY_UUID, uuid=uuid)
+
+
 def require(tx: Transaction, ident: str) -> sa.Row:
     """As :func:`get`. :raises NotFound:"""
     node = get(tx, ident)

@@ -80,15 +80,19 @@ class Transaction:
     def execute(self, statement, parameters: Any = None) -> sa.CursorResult:
         return self._connection.execute(statement, parameters)
 
-    def one(self, statement) -> sa.Row | None:
-        """The only row, or None. Columns are attributes; the row outlives the transaction."""
-        return self._connection.execute(statement).one_or_none()
+    def one(self, statement, **parameters: Any) -> sa.Row | None:
+        """The only row, or None. Columns are attributes; the row outlives the transaction.
 
-    def all(self, statement) -> list[sa.Row]:
-        return list(self._connection.execute(statement))
+        :param parameters: values of the statement's bind parameters: hot statements are built
+            once, because building one costs more than running it
+        """
+        return self._connection.execute(statement, parameters).one_or_none()
 
-    def scalar(self, statement) -> Any:
-        return self._connection.execute(statement).scalar()
+    def all(self, statement, **parameters: Any) -> list[sa.Row]:
+        return list(self._connection.execute(statement, parameters))
+
+    def scalar(self, statement, **parameters: Any) -> Any:
+        return self._connection.execute(statement, parameters).scalar()
 
     def now(self, seconds: float = 0.0):
         """Database time, ``seconds`` from now, as an SQL expression."""

@@ -11,6 +11,7 @@ from provisioner_api.site import (
     drydock_tasks,
     events,
     nodes,
+    plans,
     task_requests,
     tasks,
 )
@@ -19,6 +20,7 @@ _V10 = "/api/v1.0"
 _V11 = "/api/v1.1"
 _GET_DESIGN, _GET_TASK = "provisioner:design:get", "provisioner:task:get"
 _CHANGE_TASK = "provisioner:task:change"
+_GET_PLAN = "provisioner:plan:get"
 
 V11 = RouteTable("/api", (
     Route("GET", f"{_V11}/designs", designs.index, _GET_DESIGN),
@@ -36,6 +38,11 @@ V11 = RouteTable("/api", (
     Route("POST", f"{_V11}/tasks/<uuid>/cancel", task_requests.cancel, _CHANGE_TASK),
     Route("POST", f"{_V11}/tasks/<uuid>/retry", task_requests.retry, _CHANGE_TASK),
     Route("POST", f"{_V11}/tasks/<uuid>/<decision>", task_requests.decide, _CHANGE_TASK),
+    Route("GET", f"{_V11}/plans", plans.index, _GET_PLAN),
+    Route("POST", f"{_V11}/plans", plans.create, "provisioner:plan:create"),
+    Route("GET", f"{_V11}/plans/<uuid>", plans.show, _GET_PLAN),
+    Route("DELETE", f"{_V11}/plans/<uuid>", plans.delete, "provisioner:plan:delete"),
+    Route("POST", f"{_V11}/plans/<uuid>/apply", plans.apply, "provisioner:plan:apply"),
     Route("GET", f"{_V11}/events", events.index, _GET_TASK),
     Route("GET", f"{_V11}/nodes/<ident>/explain", nodes.explain, "provisioner:node:explain"),
 ))

@@ -42,8 +42,12 @@ class Tally:
 
 @step("site.children", on_interrupt=REPEAT, run_limit=600)
 def run_children(context: Context) -> Outcome:
-    """Look where every node stands, start what may be started, wait for the rest."""
-    names = selected(context)
+    """Look where every node stands, start what may be started, wait for the rest.
+
+    ``args["verbs"]`` are the verbs that each node may be given, where a plan says so.
+    """
+    verbs = context.args.get("verbs")
+    names = selected(context) if verbs is None else tuple(sorted(verbs))
     with context.services.database.reader() as tx:
         # Children first: what one of them has ended with is then in its node's row.
         kids = tasks.children(tx, context.task.uuid)
@@ -91,8 +95,12 @@ def _why(kid: sa.Row) -> str:
 def _advance(context: Context, tally: Tally, row: sa.Row, done: list[str]) -> None:
     site = design_of(context).site
     image = site.image_of(site.node(row.name))
-    following = progress.next_for(context.task.action, row, done, image)
-    if isinstance(following, progress.Start):
+    action = context.args.get("action", context.task.action)
+    following = progress.next_for(action, row, done, image, _may_rebuild(context))
+    if isinstance(following, progress.Start) and not _planned(context, row.name, following.verb):
+        tally.bad[row.name] = (f"Node {row.name} needs {following.verb} now, which is not in the "
+                               "plan. Make a new plan.")
+    elif isinstance(following, progress.Start):
         tally.waiting.append((row.name, following))
     elif isinstance(following, progress.Reached):
         tally.good.append(row.name)
@@ -100,6 +108,16 @@ def _advance(context: Context, tally: Tally, row: sa.Row, done: list[str]) -> No
             tally.notes[row.name] = following.note
     else:
         tally.bad[row.name] = f"{following.message} {following.remedy}"
+
+
+def _may_rebuild(context: Context) -> bool:
+    """Only a plan has shown somebody what a new image on a running machine destroys."""
+    return bool(context.args.get("verbs") and context.task.args.get("rebuild"))
+
+
+def _planned(context: Context, name: str, verb: str) -> bool:
+    verbs = context.args.get("verbs")
+    return verbs is None or verb in verbs.get(name, ())
 
 
 def _start(context: Context, tally: Tally, rows: dict[str, sa.Row]) -> int:

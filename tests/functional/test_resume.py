@@ -15,12 +15,11 @@ import pytest
 import sqlalchemy as sa
 
 from provisioner import exceptions, states
-from provisioner.db import designs, models, nodes, tasks
-from provisioner.site import documents
-from provisioner.site.validate import validate
+from provisioner.db import models, tasks
 from provisioner.steps import Failed
 from provisioner_conductor import flows
-from tests import cluster, source_tree
+from tests import cluster
+from tests.cluster_site import prepared, small_site, store
 from tests.invariants import violations
 
 #: longest that a lease of the dead, and what follows it, can take
@@ -121,20 +120,10 @@ def design():
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), _Images)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
     thread.start()
-    yield small_site(server.server_port)
+    yield small_site(SITE_NODES, server.server_port)
     server.shutdown()
     thread.join()
     server.server_close()
-
-
-def small_site(port: int) -> designs.NewDesign:
-    path = source_tree.ROOT / "etc/provisioner/examples/small/site.yaml"
-    text = path.read_text(encoding="utf-8").replace("type: ipmi", "type: fake").replace(
-        ":6480/", f":{port}/")
-    wanted = [part for part in text.split("\n---\n") if "BaremetalNode" not in part or any(
-        f"name: {name}}}" in part for name in SITE_NODES)]
-    text = "\n---\n".join(wanted)
-    return designs.NewDesign(validate(documents.load(text, "design")).digest, text, "design")
 
 
 @pytest.fixture(scope="module")
@@ -170,13 +159,10 @@ class Play:
         if self.scenario in NODE_SCENARIOS:
             new.node("machine", agent=self.scenario.agent, **columns)
             return new
-        with new.database.writer() as tx:
-            designs.put(tx, self._design)
         if self.scenario.start:
-            new.run(new.accept("prepare_site", site="small", design=self._design.digest))
-            with new.database.writer() as tx:
-                for row in nodes.by_names(tx, SITE_NODES).values():
-                    nodes.update_engine(tx, row.uuid, columns)
+            prepared(new, self._design, **columns)
+        else:
+            store(new, self._design)
         return new
 
     def resumed(self, snapshot: cluster.Snapshot) -> cluster.Cluster:
