@@ -196,6 +196,7 @@ def accept_node(tx: Transaction, services: Services, request: TaskRequest, flow:
     if flow.provision:
         states.next_state(node.provision_state, flow.event)
     refuse(node, flow)
+    node = _keep(tx, node, request, flow)
     hardware = services.hardware
     hardware.validate(node, ports.of_node(tx, node.uuid), flow.validates)
     plan = flow.plan(Request(node, request.args, services.conf.conductor,
@@ -224,6 +225,15 @@ def refuse(node: sa.Row, flow: Flow) -> None:
     if node.protected and flow.action in ("rebuild", "delete"):
         raise exceptions.NodeProtected(f"Node {node.name or node.uuid} is protected.",
                                        node=node.uuid)
+
+
+def _keep(tx: Transaction, node: sa.Row, request: TaskRequest, flow: Flow) -> sa.Row:
+    """The node with the arguments that stay with its instance; their secrets are sealed."""
+    kept = {name: request.args[name] for name in flow.keeps if request.args.get(name) is not None}
+    if not kept:
+        return node
+    nodes.update_engine(tx, node.uuid, {"instance_info": {**node.instance_info, **kept}})
+    return nodes.require(tx, node.uuid)
 
 
 def _supersede(tx: Transaction, node: sa.Row, flow: Flow) -> None:
