@@ -4,7 +4,7 @@ import json
 
 from provisioner import exceptions
 from provisioner.cli import task
-from provisioner.cli.commands import Command, Lister, local_time
+from provisioner.cli.commands import Command, Lister, Telling, local_time
 from provisioner.site import plan_text
 from provisioner.site.plan import ACTIONS
 
@@ -25,7 +25,7 @@ def _shown(command: Command, body: dict, form: str) -> int:
     return plan_text.status(body["plan"])
 
 
-class _Showing(Command):
+class _Showing(Telling):
     def get_parser(self, prog_name):
         parser = super().get_parser(prog_name)
         parser.add_argument("-f", "--format", choices=("text", "json"), default="text",

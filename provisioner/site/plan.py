@@ -338,7 +338,14 @@ def origin_of(site: Site, node: BaremetalNode, field: str) -> Origin | None:
     return Origin(schema, name, place.file, place.line)
 
 
-def _path(node: BaremetalNode, field: str) -> tuple[str, ...]:
+def _bmc_path(node: BaremetalNode) -> tuple:
+    """Path of the address that the BMC has."""
+    index = next((index for index, item in enumerate(node.addressing)
+                  if item.address == node.bmc_address), None)
+    return ("addressing",) if index is None else ("addressing", index, "address")
+
+
+def _path(node: BaremetalNode, field: str) -> tuple:
     column, _, key = field.partition("/")
     if field in _NODE_PATHS:
         return _NODE_PATHS[field]
@@ -347,6 +354,6 @@ def _path(node: BaremetalNode, field: str) -> tuple[str, ...]:
     if column == "driver_info":
         short = key.removeprefix(f"{node.oob_type}_")
         if short == "address":
-            return ("addressing",)
+            return _bmc_path(node)
         return ("oob", _LOGIN.get(short, key))
     return ()

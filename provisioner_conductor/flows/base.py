@@ -6,6 +6,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from provisioner import exceptions
 from provisioner.steps import StepSpec
 
 
@@ -49,6 +50,19 @@ class Flow:
     keeps: tuple[str, ...] = ()
     maintenance: bool = True
     site: bool = False
+
+    def refuse(self, node: Any) -> None:
+        """Raise if a flag of the node forbids this verb.
+
+        :raises InMaintenance: :raises NodeProtected:
+        """
+        if node.maintenance and not self.maintenance:
+            raise exceptions.InMaintenance(
+                f"The {self.action} operation can't be performed on node {node.uuid} because "
+                "it's in maintenance mode.", node=node.uuid)
+        if node.protected and self.action in ("rebuild", "delete"):
+            raise exceptions.NodeProtected(f"Node {node.name or node.uuid} is protected.",
+                                           node=node.uuid)
 
     def final_event(self, task: sa.Row) -> str | None:
         """The event that ends this task, or None."""

@@ -123,8 +123,7 @@ def test_what_a_node_waits_for_and_a_cancel_in_mid_deploy(room, cli, prepared, e
     events = [event["message"] for event in cli.show("node", "explain", name)["last_events"]]
     assert any("cancel" in event.lower() for event in events), events
     room.fleet.faults(name, boot_delay=0.5)
-    assert "succeeded" in cli.do("task", "create", "deploy_nodes", *SITE, "--node", name,
-                                 "--watch")
+    assert "deploy_nodes succeeded" in cli.do("task", "retry", created["uuid"], "--watch")
     _destroyed(cli, name)
 
 

@@ -93,6 +93,10 @@ SITE_SCENARIOS = [
     Scenario("prepare_nodes", "prepare_nodes", "enroll", "available"),
     Scenario("deploy_nodes", "deploy_nodes", "available", "active"),
     Scenario("destroy_nodes", "destroy_nodes", "active", "available"),
+    Scenario("apply_plan", "apply_plan", "", "active", every=4, args={"actions": {
+        "prepare_site": list(SITE_NODES),
+        "prepare_nodes": {name: ["manage", "inspect", "provide"] for name in SITE_NODES},
+        "deploy_nodes": {name: ["deploy"] for name in SITE_NODES}}}),
 ]
 SCENARIOS = [*NODE_SCENARIOS, *SITE_SCENARIOS]
 by_name = functools.partial(pytest.mark.parametrize, "scenario", ids=lambda item: item.name)
@@ -177,7 +181,8 @@ class Play:
         if self.scenario in NODE_SCENARIOS:
             return on.accept(self.scenario.action, on.names()["machine"].uuid,
                              args=self.scenario.args)
-        return on.accept(self.scenario.action, site="small", design=self._design.digest)
+        return on.accept(self.scenario.action, site="small", design=self._design.digest,
+                         args=self.scenario.args)
 
     def check(self, on: cluster.Cluster, task: sa.Row, where: str = "") -> None:
         """It has ended as asked, and nothing has happened on the way that must not."""
