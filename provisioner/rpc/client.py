@@ -23,6 +23,8 @@ ACCEPT_TIMEOUT = 5
 HARDWARE_TIMEOUT = 20
 #: seconds for a plan of a large site
 PLAN_TIMEOUT = 55
+#: calls that conductors of earlier releases do not know
+VERSIONS = {"plan": "1.1"}
 #: seconds for which the view of the membership is used without looking again
 VIEW_AGE = 1.0
 
@@ -146,7 +148,7 @@ class ConductorClient:
             answer = self._ask(host, "plan", PLAN_TIMEOUT, request=dataclasses.asdict(request))
             if answer is not None:
                 return answer["plan"]
-        raise exceptions.Unavailable("No conductor made the plan in time.")
+        raise exceptions.Unavailable("No conductor made a plan in time.")
 
     def _look_up(self, request: TaskRequest, asked: bool) -> str:
         """Nobody answered: was it accepted all the same?"""
@@ -185,9 +187,21 @@ class ConductorClient:
         raise exceptions.Unavailable(f"No conductor answered for hardware type {row.driver}.")
 
     def _ask(self, host: str, method: str, timeout: float, arguments: dict) -> dict | None:
-        """One call to one host; None if it did not answer. :raises ProvisionerError:"""
+        """One call to one host; None if it did not answer, or does not know the call yet.
+
+        :raises ProvisionerError:
+        """
+        call = self._rpc.prepare(server=host, timeout=timeout,
+                                 version=VERSIONS.get(method, transport.VERSION))
         try:
-            answer = self._rpc.prepare(server=host, timeout=timeout).call({}, method, **arguments)
+            answer = call.call({}, method, **arguments)
+        except oslo_messaging.UnsupportedVersion:
+            return None
+        except oslo_messaging.RemoteError as error:
+            # The same over a real bus, which brings foreign exceptions by name.
+            if error.exc_type != "UnsupportedVersion":
+                raise
+            return None
         except (oslo_messaging.MessagingTimeout, oslo_messaging.MessageDeliveryFailure,
                 oslo_messaging.MessageUndeliverable):
             return None
