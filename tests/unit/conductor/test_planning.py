@@ -1,5 +1,6 @@
 """Plans made from rows, and applied in a simulated cluster: what is shown is what runs."""
 
+import dataclasses
 import re
 
 import pytest
@@ -37,6 +38,8 @@ class Site:
         self.design = self.store(small())
 
     def store(self, new: designs.NewDesign) -> str:
+        new = dataclasses.replace(
+            new, documents=self.on.live()[0].hardware.seal_text(new.documents))
         self.on.database.write(lambda tx: designs.put(tx, new))
         return new.digest
 
