@@ -218,9 +218,7 @@ def _keep(tx: Transaction, node: sa.Row, request: TaskRequest, flow: Flow) -> sa
 def _supersede(tx: Transaction, node: sa.Row, flow: Flow) -> None:
     """End the present task, in whose steps nobody is inside, in favour of a delete."""
     if flow.action != "delete" or node.incarnation is not None:
-        raise exceptions.NodeBusy(
-            f"Node {node.name or node.uuid} is locked by host {node.reservation or 'another'}, "
-            "please retry after the current operation is completed.", node=node.uuid)
+        raise fences.busy(node)
     old = tasks.get(tx, node.task)
     tasks.update(tx, old.uuid, state=tasks.CANCELLED, incarnation=None, finished_at=tx.now(),
                  wait_for=None, wait_late=None, deadline=None, error={

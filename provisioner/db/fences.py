@@ -111,6 +111,14 @@ def take_task(tx: Transaction, task: sa.Row, epoch: int, holder: Holder) -> Fenc
     return fence
 
 
+def busy(node: sa.Row) -> exceptions.NodeBusy:
+    """The error for who wants a node that a step, a call or a waiting task has."""
+    held = (f"is locked by host {node.reservation}" if node.reservation
+            else "has an operation under way")
+    return exceptions.NodeBusy(f"Node {node.name or node.uuid} {held}, please retry after the "
+                               "current operation is completed.", node=node.uuid)
+
+
 def take_node(tx: Transaction, node: sa.Row, holder: Holder) -> Fence:
     """Take a node without a task, for one short hardware call.
 
@@ -120,9 +128,7 @@ def take_node(tx: Transaction, node: sa.Row, holder: Holder) -> Fence:
         nodes.c.uuid == node.uuid, nodes.c.epoch == node.epoch, free(nodes)).values(
         epoch=node.epoch + 1, incarnation=holder.incarnation, reservation=holder.hostname))
     if taken.rowcount != 1:
-        raise exceptions.NodeBusy(
-            f"Node {node.name or node.uuid} is locked by host {node.reservation or 'another'}, "
-            "please retry after the current operation is completed.", node=node.uuid)
+        raise busy(node)
     fence = Fence(node.uuid, None, node.epoch + 1, holder)
     _record_take(tx, fence)
     return fence
@@ -150,9 +156,7 @@ def supersede(tx: Transaction, node: sa.Row, task: str | None) -> None:
         nodes.c.uuid == node.uuid, nodes.c.epoch == node.epoch, expected, free(nodes)).values(
         task=task, epoch=node.epoch + 1, incarnation=None, reservation=None))
     if placed.rowcount != 1:
-        raise exceptions.NodeBusy(
-            f"Node {node.name or node.uuid} is locked by host {node.reservation or 'another'}, "
-            "please retry after the current operation is completed.", node=node.uuid)
+        raise busy(node)
 
 
 def _record_take(tx: Transaction, fence: Fence) -> None:
