@@ -61,6 +61,7 @@ class ProvisionerError(Exception):
 
 class Invalid(ProvisionerError):
     code = "InvalidRequest"
+    remedy = "Correct the request and send it again."
 
 
 class InvalidState(Invalid):
@@ -173,14 +174,17 @@ class LoginRefused(HardwareError):
 
 class RequestRefused(HardwareError):
     code = "RequestRefused"
+    remedy = "Look at the event log of the machine, mend the cause, then repeat the request."
 
 
 class Unsupported(HardwareError):
     code = "Unsupported"
+    remedy = "Ask for something that this hardware offers, or choose another interface."
 
 
 class HardwareTimeout(HardwareError):
     code = "HardwareTimeout"
+    remedy = "Look at the machine's console and its BMC, mend the cause, then repeat the request."
 
 
 def _subclasses(cls):

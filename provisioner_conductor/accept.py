@@ -187,6 +187,7 @@ def accept_node(tx: Transaction, services: Services, request: TaskRequest, flow:
     if flow.provision:
         states.next_state(node.provision_state, flow.event)
     flow.refuse(node)
+    node = _keep(tx, node, request, flow)
     hardware = services.hardware
     hardware.validate(node, ports.of_node(tx, node.uuid), flow.validates)
     plan = flow.plan(Request(node, request.args, services.conf.conductor,
@@ -203,6 +204,15 @@ def accept_node(tx: Transaction, services: Services, request: TaskRequest, flow:
         kind="task.accepted", node=node.uuid, task=uuid, user=request.user,
         message=f"Task {request.action} accepted", data={"action": request.action}))
     return uuid
+
+
+def _keep(tx: Transaction, node: sa.Row, request: TaskRequest, flow: Flow) -> sa.Row:
+    """The node with the arguments that stay with its instance; their secrets are sealed."""
+    kept = {name: request.args[name] for name in flow.keeps if request.args.get(name) is not None}
+    if not kept:
+        return node
+    nodes.update_engine(tx, node.uuid, {"instance_info": {**node.instance_info, **kept}})
+    return nodes.require(tx, node.uuid)
 
 
 def _supersede(tx: Transaction, node: sa.Row, flow: Flow) -> None:

@@ -83,23 +83,23 @@ class Endpoint:
         return {"interfaces": self._services.hardware.report(row, own)}
 
     @answers
-    def hardware(self, node: str, kind: str, method: str, arguments: dict) -> dict:
+    def hardware(self, node: str, kind: str, verb: str, arguments: dict) -> dict:
         """One verb of at most ten seconds: take, call, release -> ``{"result": ...}``."""
-        if method not in HARDWARE_CALLS.get(kind, ()):
-            raise exceptions.Invalid(f"{kind}.{method} cannot be called like this.")
+        if verb not in HARDWARE_CALLS.get(kind, ()):
+            raise exceptions.Invalid(f"{kind}.{verb} cannot be called like this.")
         with self._services.database.reader() as tx:
             row = nodes.require(tx, node)
             own, agent = ports.of_node(tx, row.uuid), agents.get(tx, row.uuid)
         incarnation = self._lease.current
         machine = self._services.hardware.machine(row, own, agent, Guard(incarnation))
-        if method in PLAIN_CALLS:
-            return {"result": getattr(machine.interface(kind), method)()}
+        if verb in PLAIN_CALLS:
+            return {"result": getattr(machine.interface(kind), verb)()}
         with self._services.database.writer() as tx:
             fence = fences.take_node(tx, row, incarnation.holder)
         try:
-            result = machine.call(kind, method, *arguments.values())
+            result = machine.call(kind, verb, **arguments)
         finally:
-            self._release(fence, f"{kind}.{method}", arguments)
+            self._release(fence, f"{kind}.{verb}", arguments)
         return {"result": result}
 
     def _release(self, fence: fences.Fence, what: str, arguments: dict) -> None:

@@ -118,8 +118,8 @@ class Bus:
     def validate(self, context, node: str) -> dict:
         return self.conductor.validate(node)
 
-    def hardware(self, context, node: str, kind: str, method: str, arguments: dict) -> dict:
-        return self.conductor.hardware(kind, method, arguments)
+    def hardware(self, context, node: str, kind: str, verb: str, arguments: dict) -> dict:
+        return self.conductor.hardware(kind, verb, arguments)
 
     def hint(self, context, tasks: list) -> None:
         self.conductor.hint(tasks)

@@ -41,6 +41,7 @@ _RULES = {
     "baremetal:node:list_all": (READER, "List the nodes of all projects."),
     "baremetal:node:get": (READ_NODE, "Know that a node exists, and see it."),
     "baremetal:node:update": (OWN_NODE, "Change a node's fields."),
+    "baremetal:node:update:owner": ("rule:system_member", "Give a node to a project."),
     "baremetal:node:delete": (ADMIN, "Remove a node."),
     "baremetal:node:validate": (USE_NODE, "Check a node's settings."),
     "baremetal:node:get_states": (READ_NODE, "See a node's states."),

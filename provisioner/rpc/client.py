@@ -133,7 +133,7 @@ class ConductorClient:
         hosts = self.view.rings().hosts(request.hardware_type, request.conductor_group, key)
         for host in hosts:
             answer = self._ask(host, "accept", ACCEPT_TIMEOUT,
-                               request=dataclasses.asdict(request))
+                               {"request": dataclasses.asdict(request)})
             if answer is not None:
                 return answer["task"]
         return self._look_up(request, bool(hosts))
@@ -170,22 +170,23 @@ class ConductorClient:
         :raises NodeBusy: while a step runs on it
         :raises HardwareError:
         """
-        answer = self._first(node, "hardware", HARDWARE_TIMEOUT, node=node.uuid, kind=kind,
-                             method=method, arguments=arguments)
+        answer = self._first(node, "hardware", HARDWARE_TIMEOUT, {
+            "node": node.uuid, "kind": kind, "verb": method, "arguments": arguments})
         return answer["result"]
 
     def validate(self, node) -> dict[str, dict]:
         """``{interface kind: {"result": bool, "reason": str | None}}``, without hardware."""
-        return self._first(node, "validate", ACCEPT_TIMEOUT, node=node.uuid)["interfaces"]
+        return self._first(node, "validate", ACCEPT_TIMEOUT, {"node": node.uuid})["interfaces"]
 
-    def _first(self, node, method: str, timeout: float, **arguments) -> dict:
-        for host in self.view.rings().hosts(node.driver, node.conductor_group, node.uuid):
-            answer = self._ask(host, method, timeout, **arguments)
+    def _first(self, row, method: str, timeout: float, arguments: dict) -> dict:
+        """The answer of the first conductor that gives one, for the node of that row."""
+        for host in self.view.rings().hosts(row.driver, row.conductor_group, row.uuid):
+            answer = self._ask(host, method, timeout, arguments)
             if answer is not None:
                 return answer
-        raise exceptions.Unavailable(f"No conductor answered for hardware type {node.driver}.")
+        raise exceptions.Unavailable(f"No conductor answered for hardware type {row.driver}.")
 
-    def _ask(self, host: str, method: str, timeout: float, **arguments) -> dict | None:
+    def _ask(self, host: str, method: str, timeout: float, arguments: dict) -> dict | None:
         """One call to one host; None if it did not answer, or does not know the call yet.
 
         :raises ProvisionerError:

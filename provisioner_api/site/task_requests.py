@@ -31,7 +31,9 @@ _CREATE = {
         "design": {"type": ["string", "null"], "minLength": 8, "maxLength": 64},
         "design_ref": {"type": ["string", "null"], "minLength": 1, "maxLength": 2048},
         "node_filter": {"type": ["object", "null"]},
-        "args": {"type": "object", "maxProperties": 32}}}
+        "args": {"type": "object", "maxProperties": 32, "properties": {
+            "max_parallel": {"type": "integer", "minimum": 1},
+            "max_failures": {"type": "integer", "minimum": 0}}}}}
 _REASON = {"type": "object", "additionalProperties": False,
            "properties": {"reason": {"type": "string", "maxLength": 1000}}}
 _DECISION = {**_REASON, "required": ["reason"]}

@@ -37,6 +37,7 @@ class Flow:
     :ivar final: event fired when it has succeeded
     :ivar fault: ``nodes.fault`` when it fails; the node then goes to maintenance
     :ivar validates: kinds of interface whose settings are checked when it is accepted
+    :ivar keeps: arguments that become part of the node's ``instance_info``
     """
 
     action: str
@@ -46,6 +47,7 @@ class Flow:
     final: str | None = "done"
     fault: str | None = None
     validates: tuple[str, ...] = ()
+    keeps: tuple[str, ...] = ()
     maintenance: bool = True
     site: bool = False
 

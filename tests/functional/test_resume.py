@@ -15,15 +15,14 @@ import pytest
 import sqlalchemy as sa
 
 from provisioner import exceptions, states
-from provisioner.db import designs, models, nodes, tasks
+from provisioner.db import models, tasks
 from provisioner.rpc.client import PlanRequest
-from provisioner.site import documents
 from provisioner.site.plan import BUILDING
-from provisioner.site.validate import validate
 from provisioner.steps import Failed
 from provisioner_conductor import flows
 from provisioner_conductor.planning import Planner
-from tests import cluster, source_tree
+from tests import cluster
+from tests.cluster_site import prepared, small_site, store
 from tests.invariants import violations
 
 #: longest that a lease of the dead, and what follows it, can take
@@ -97,7 +96,7 @@ SITE_SCENARIOS = [
     Scenario("prepare_nodes", "prepare_nodes", "enroll", "available"),
     Scenario("deploy_nodes", "deploy_nodes", "available", "active"),
     Scenario("destroy_nodes", "destroy_nodes", "active", "available"),
-    Scenario("apply_plan", "apply_plan", "enroll", "active"),
+    Scenario("apply_plan", "apply_plan", "enroll", "active", every=4),
 ]
 SCENARIOS = [*NODE_SCENARIOS, *SITE_SCENARIOS]
 by_name = functools.partial(pytest.mark.parametrize, "scenario", ids=lambda item: item.name)
@@ -125,20 +124,10 @@ def design():
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), _Images)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
     thread.start()
-    yield small_site(server.server_port)
+    yield small_site(SITE_NODES, server.server_port)
     server.shutdown()
     thread.join()
     server.server_close()
-
-
-def small_site(port: int) -> designs.NewDesign:
-    path = source_tree.ROOT / "etc/provisioner/examples/small/site.yaml"
-    text = path.read_text(encoding="utf-8").replace("type: ipmi", "type: fake").replace(
-        ":6480/", f":{port}/")
-    wanted = [part for part in text.split("\n---\n") if "BaremetalNode" not in part or any(
-        f"name: {name}}}" in part for name in SITE_NODES)]
-    text = "\n---\n".join(wanted)
-    return designs.NewDesign(validate(documents.load(text, "design")).digest, text, "design")
 
 
 @pytest.fixture(scope="module")
@@ -174,13 +163,10 @@ class Play:
         if self.scenario in NODE_SCENARIOS:
             new.node("machine", agent=self.scenario.agent, **columns)
             return new
-        with new.database.writer() as tx:
-            designs.put(tx, self._design)
         if self.scenario.start:
-            new.run(new.accept("prepare_site", site="small", design=self._design.digest))
-            with new.database.writer() as tx:
-                for row in nodes.by_names(tx, SITE_NODES).values():
-                    nodes.update_engine(tx, row.uuid, columns)
+            prepared(new, self._design, **columns)
+        else:
+            store(new, self._design)
         return new
 
     def resumed(self, snapshot: cluster.Snapshot) -> cluster.Cluster:
@@ -195,7 +181,9 @@ class Play:
         if self.scenario in NODE_SCENARIOS:
             return on.accept(self.scenario.action, on.names()["machine"].uuid,
                              args=self.scenario.args)
-        args = {"plan": self._plan(on)} if self.scenario.action == "apply_plan" else None
+        args = self.scenario.args
+        if self.scenario.action == "apply_plan":
+            args = {"plan": self._plan(on)}
         return on.accept(self.scenario.action, site="small", design=self._design.digest, args=args)
 
     def _plan(self, on: cluster.Cluster) -> str:

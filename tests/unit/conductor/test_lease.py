@@ -117,7 +117,8 @@ def test_a_lost_lease_is_never_revived(on, process):
 def test_one_that_was_declared_dead_is_not_renewed_though_its_time_is_not_over(on, process):
     old = process.incarnation()
     with on.database.writer() as tx:
-        conductors.bury(tx, "a", MARGIN)
+        tx.execute(sa.update(models.conductors).values(dead=True, dead_at=tx.now(),
+                                                       live_name=None))
     process.lease.renew()
     assert process.incarnation() != old
     assert row(on, old).dead

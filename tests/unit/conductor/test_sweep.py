@@ -296,6 +296,35 @@ def test_a_stale_view_takes_nothing_twice(on, script, process):
     assert (on.task(task).state, len(script.contexts)) == (tasks.SUCCEEDED, 1)
 
 
+def test_a_view_from_before_a_wait_takes_nothing(on, script, process):
+    """The task is free again, but it is not the one that was read."""
+    on.insert(on.node(), SPECS["repeat"])
+    script.answer = lambda context: Wait("x", until=100, poll=50, late="late")
+    other = on.start("b")
+    with on.database.reader() as tx:
+        (row,) = tasks.due(tx, process.incarnation(), 2.0)
+    assert process.sweeper._take(row, process.lease.current)
+    assert not other.sweeper._take(row, other.lease.current)
+    assert len(script.contexts) == 1
+
+
+def test_nobody_takes_what_a_living_owner_is_inside_of(on, script, process):
+    task = on.insert(on.node(), SPECS["repeat"])
+    taken = []
+
+    def answer(context):
+        if len(script.contexts) == 1:
+            other = on.start("b")
+            with on.database.reader() as tx:
+                (row,) = tasks.due(tx, process.incarnation(), 2.0)
+            assert row.fence_epoch == context.fence.epoch
+            taken.append(other.sweeper._take(row, other.lease.current))
+        return Done()
+    script.answer = answer
+    process.sweep()
+    assert (on.task(task).state, taken) == (tasks.SUCCEEDED, [False])
+
+
 def test_pokes_cut_the_pause_short(on, process):
     sweeper, clock = process.sweeper, on.clock
     before = clock.seconds
