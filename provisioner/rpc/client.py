@@ -145,7 +145,8 @@ class ConductorClient:
         :raises ProvisionerError: what the conductor refused it with
         """
         for host in self.view.rings().hosts(None, None, request.site):
-            answer = self._ask(host, "plan", PLAN_TIMEOUT, request=dataclasses.asdict(request))
+            answer = self._ask(host, "plan", PLAN_TIMEOUT,
+                               {"request": dataclasses.asdict(request)})
             if answer is not None:
                 return answer["plan"]
         raise exceptions.Unavailable("No conductor made a plan in time.")
