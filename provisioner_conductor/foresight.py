@@ -19,9 +19,6 @@ from provisioner_conductor.flows.base import Flow, Request
 _DESTROYING = frozenset({"deploy", "rebuild", "delete"})
 #: steps that do, in verbs that need not
 _DESTROYING_STEPS = frozenset({"agent.plan_clean"})
-#: step -> how often it brings the machine up; ``power.set`` does by its target
-_CYCLES = {"power.reset": 1}
-_UP = (states.POWER_ON, states.REBOOT, states.SOFT_REBOOT)
 
 
 class Foresight:
@@ -86,8 +83,9 @@ class Foresight:
 
 def power_cycles(steps: Sequence[StepSpec]) -> int:
     """How often the steps bring the machine up."""
-    return sum(_CYCLES.get(step.name, 0)
-               + (step.name == "power.set" and step.args.get("target") in _UP) for step in steps)
+    up = (states.POWER_ON, states.REBOOT, states.SOFT_REBOOT)
+    return sum(step.name == "power.reset"
+               or (step.name == "power.set" and step.args.get("target") in up) for step in steps)
 
 
 def destroys(flow: Flow, steps: Sequence[StepSpec]) -> bool:
