@@ -60,7 +60,8 @@ class Endpoint:
 
     def hint(self, context, tasks: list) -> None:
         self.hints += tasks
-        self.hinted.set()
+        if tasks:
+            self.hinted.set()
 
 
 class Bus:
