@@ -57,8 +57,14 @@ class Acceptor:
             if known.request_digest != request.request_digest:
                 raise exceptions.KeyReused("This Idempotency-Key was used for another request.")
             return known.uuid
-        if tx.read_now() > datetime.datetime.fromisoformat(request.not_after):
-            raise exceptions.Unavailable("The request came too late to be accepted.")
+        _in_time(tx, request)
+        uuid = self._make(tx, request)
+        # Again, with every lock in hand: waiting for them takes time too, and whoever asked will
+        # take a task that is not there by then for one that never will be.
+        _in_time(tx, request)
+        return uuid
+
+    def _make(self, tx: Transaction, request: TaskRequest) -> str:
         if request.action in self._special:
             return self._again(tx, request) or self._special[request.action](tx, request)
         flow = flows.get(request.action)
@@ -124,6 +130,12 @@ class Acceptor:
             _back_on_node(tx, task)
         _reopen(tx, task, request, error=task.error if new_state == "failed" else None)
         return task.uuid
+
+
+def _in_time(tx: Transaction, request: TaskRequest) -> None:
+    """:raises Unavailable: if ``not_after`` has passed"""
+    if tx.read_now() > datetime.datetime.fromisoformat(request.not_after):
+        raise exceptions.Unavailable("The request came too late to be accepted.")
 
 
 def _back_on_node(tx: Transaction, task: sa.Row) -> None:
