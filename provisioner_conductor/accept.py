@@ -214,9 +214,12 @@ def accept_node(tx: Transaction, services: Services, request: TaskRequest, flow:
                              lambda kind: hardware.interface(node, kind)))
     uuid = tasks.insert(tx, tasks.NewTask(
         steps=plan, node=node.uuid, node_name=node.name, **_common(request), **parentage))
-    if node.task is not None:
-        _supersede(tx, node, flow)
+    if node.task is not None and flow.action != "delete":
+        raise fences.busy(node)
+    # The node's row first and then its task's, as everybody locks them.
     fences.supersede(tx, node, uuid if plan else None)
+    if node.task is not None:
+        _end_superseded(tx, node)
     _move(tx, node, flow, bool(plan))
     if parentage and not plan:
         signals.send(tx, parentage["parent"], "child", {"task": uuid, "state": tasks.SUCCEEDED})
@@ -238,12 +241,8 @@ def refuse(node: sa.Row, flow: Flow) -> None:
                                        node=node.uuid)
 
 
-def _supersede(tx: Transaction, node: sa.Row, flow: Flow) -> None:
-    """End the present task, in whose steps nobody is inside, in favour of a delete."""
-    if flow.action != "delete" or node.incarnation is not None:
-        raise exceptions.NodeBusy(
-            f"Node {node.name or node.uuid} is locked by host {node.reservation or 'another'}, "
-            "please retry after the current operation is completed.", node=node.uuid)
+def _end_superseded(tx: Transaction, node: sa.Row) -> None:
+    """End the task in whose place a delete has come; nobody is inside its steps."""
     old = tasks.get(tx, node.task)
     tasks.update(tx, old.uuid, state=tasks.CANCELLED, incarnation=None, finished_at=tx.now(),
                  wait_for=None, wait_late=None, deadline=None, error={

@@ -347,3 +347,50 @@ def test_a_revoked_run_cannot_send_through_a_channel_it_holds(on, process):
         channel.send(Request(node, "power.set", ("power off",)))
     assert on.world.machine(node).power == "power on"
 
+
+
+# --- a node held by a hardware call ---------------------------------------------------------------
+
+
+def test_a_hardware_call_leaves_the_work_of_the_dead_to_its_successor(on, script):
+    """Taken and given back in between, a running task would have no owner for ever."""
+    task = kill_inside(on, script)
+    other = on.start("b")
+    on.pass_time(12.5)
+    other.sweep()
+    node = on.get(on.task(task).node)
+    with pytest.raises(exceptions.NodeBusy), on.database.writer() as tx:
+        fences.take_node(tx, node, other.lease.current.holder)
+    on.pass_time(2.5)
+    other.sweep()
+    assert on.task(task).state == tasks.SUCCEEDED
+
+
+def test_nothing_new_begins_on_a_node_before_the_margin_of_its_holder_is_over(on, process):
+    node = on.node()
+    with on.database.writer() as tx:
+        fences.take_node(tx, on.get(node), process.lease.current.holder)
+    process.die()
+    other = on.start("b")
+    on.pass_time(12.5)
+    other.sweep()
+    with pytest.raises(exceptions.NodeBusy):
+        other.acceptor.accept(on.ask("power", node, args={"target": "power on"}))
+    on.pass_time(2.5)
+    other.sweep()
+    other.acceptor.accept(on.ask("power", node, args={"target": "power on"}))
+
+
+def test_a_call_whose_end_was_not_recorded_keeps_no_node(on, process):
+    node = on.node()
+    with process.sweeper.calling(node):
+        with on.database.writer() as tx:
+            fences.take_node(tx, on.get(node), process.lease.current.holder)
+        with pytest.raises(exceptions.NodeBusy), process.sweeper.calling(node), \
+                on.database.writer() as tx:
+            fences.take_node(tx, on.get(node), process.lease.current.holder)
+        process.sweep()
+        assert on.get(node).reservation == "a", "the first call is under way"
+    process.sweep()
+    assert (on.get(node).reservation, on.get(node).incarnation) == (None, None)
+    assert violations(on.database) == []
