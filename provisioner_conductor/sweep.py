@@ -88,13 +88,25 @@ class Sweeper:
         if incarnation is None or incarnation.remaining() <= 0 or self._stopping.is_set():
             return 0
         self._declare_dead(conf.sweep_interval)
+        me = incarnation.holder.incarnation
         with self._services.database.reader() as tx:
-            found = tasks.due(tx, incarnation.holder.incarnation, conf.lease_margin)
-            abandoned = tx.all(_abandoned(
-                tx, incarnation.holder.incarnation, conf.lease_margin))
+            held = tasks.held(tx, me, conf.lease_margin)
+            ready = tasks.ready(tx)
+            abandoned = tx.all(_abandoned(tx, me, conf.lease_margin))
         for node in abandoned:
             self._let_go(node, incarnation)
-        return sum(self._consider(row, incarnation) for row in found)
+        taken = sum(self._consider(row, incarnation) for row in held)
+        while ready:
+            taken += sum(self._consider(row, incarnation) for row in ready)
+            if len(ready) < tasks.PAGE or not self._has_room():
+                break
+            # What is for others, who have no time or are not there, must not hide what is for us.
+            with self._services.database.reader() as tx:
+                ready = tasks.ready(tx, after=ready[-1])
+        return taken
+
+    def _has_room(self) -> bool:
+        return not self._stopping.is_set() and self.workers.free() > 0
 
     def _declare_dead(self, interval: float) -> None:
         """Not at every poke: looks for work are many, and a lease ends once in a while."""
@@ -109,11 +121,12 @@ class Sweeper:
     def _consider(self, row: sa.Row, incarnation: Incarnation) -> bool:
         """Take one row of the list, if it is for us."""
         me = incarnation.holder
-        if self._stopping.is_set() or self.workers.free() <= 0:
-            return False
         if row.owner == me.incarnation:
+            if self._calls[row.node]:
+                return False    # it is a hardware call that holds the node, during a wait
             run = self.workers.inside(row.uuid)
             if run is not None and run.fence.epoch == row.fence_epoch:
+                # Also without room: those that hang may be why there is none.
                 if row.overrun:
                     self._give_up(row, run)
                 return False
@@ -122,7 +135,7 @@ class Sweeper:
         elif self._view.rings().owner(row.driver, row.conductor_group,
                                       row.node or row.uuid) != me.hostname:
             return False
-        return self._take(row, incarnation)
+        return self._has_room() and self._take(row, incarnation)
 
     def _take(self, row: sa.Row, incarnation: Incarnation) -> bool:
         try:
