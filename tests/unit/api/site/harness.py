@@ -82,7 +82,8 @@ class Endpoint:
 
     def hint(self, context, tasks: list) -> None:
         self.hints += tasks
-        self.hinted.set()
+        if tasks:
+            self.hinted.set()
 
 
 class Bus:
