@@ -113,7 +113,7 @@ def _wait(tx: Transaction, fence: Fence, context: Context, wait: steps.Wait) -> 
                       result=wait.result if wait.result is not None else step.result,
                       deadline=deadline, error=None)
     _give_back(tx, fence, context, tasks.Waiting(
-        context.wake, wait.poll, wait.what, wait.late, deadline))
+        context.wake, wait.poll, wait.what, wait.late, deadline, wait.settle))
     if fence.node is not None and wait.what == "agent":
         node = nodes.by_uuid(tx, fence.node)
         if states.can(node.provision_state, "wait"):

@@ -29,6 +29,9 @@ from provisioner_conductor.worker import Workers
 
 LOG = log.getLogger(__name__)
 
+#: seconds between two looks at least: pokes that come meanwhile are one
+REST = 0.05
+
 
 class Sweeper:
     """One thread that looks for work at an interval, and at once when poked."""
@@ -58,10 +61,11 @@ class Sweeper:
     def _pause(self) -> None:
         """Sleep until the next look is due."""
         clock = self._services.clock
+        earliest = clock.elapsed() + REST
         until = clock.elapsed() + clock.jitter(self._services.conf.conductor.sweep_interval)
         with self._changed:
             while not self._stopping.is_set():
-                left = min(until, self._look_at) - clock.elapsed()
+                left = max(earliest, min(until, self._look_at)) - clock.elapsed()
                 if left <= 0:
                     break
                 clock.wait_change(self._changed, left)
@@ -75,24 +79,32 @@ class Sweeper:
             self._thread.join()
 
     def _loop(self) -> None:
+        """Pokes are many; what only a death or a bug leaves behind is looked for now and then."""
+        looked = -math.inf
         while not self._stopping.is_set():
             self._pause()
+            now = self._services.clock.elapsed()
+            thorough = now - looked >= self._services.conf.conductor.sweep_interval / 2
+            looked = now if thorough else looked
             try:
-                self.sweep()
+                self.sweep(thorough)
             except OUTAGE as error:
                 LOG.warning("Cannot look for work: %s", error)
 
-    def sweep(self) -> int:
-        """Look once; how many tasks were taken."""
+    def sweep(self, thorough: bool = True) -> int:
+        """Look once; how many tasks were taken.
+
+        :param thorough: look for work of the dead and of our own without a worker too
+        """
         incarnation, conf = self._lease.current, self._services.conf.conductor
         if incarnation is None or incarnation.remaining() <= 0 or self._stopping.is_set():
             return 0
         self._declare_dead(conf.sweep_interval)
         me = incarnation.holder.incarnation
         with self._services.database.reader() as tx:
-            held = tasks.held(tx, me, conf.lease_margin)
+            held = tasks.held(tx, me, conf.lease_margin) if thorough else []
             ready = tasks.ready(tx)
-            abandoned = tx.all(_abandoned(tx, me, conf.lease_margin))
+            abandoned = tx.all(_abandoned(tx, me, conf.lease_margin)) if thorough else []
         for node in abandoned:
             self._let_go(node, incarnation)
         taken = sum(self._consider(row, incarnation) for row in held)

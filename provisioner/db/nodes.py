@@ -58,10 +58,12 @@ def many(tx: Transaction, uuids: Iterable[str]) -> dict[str, sa.Row]:
         sa.select(nodes).where(nodes.c.uuid.in_(tuple(uuids))))}
 
 
-def by_names(tx: Transaction, names: Iterable[str]) -> dict[str, sa.Row]:
-    """Nodes by name."""
+def by_names(tx: Transaction, names: Iterable[str],
+             columns: Sequence[str] | None = None) -> dict[str, sa.Row]:
+    """Nodes by name. :param columns: only ``uuid`` and these, which must have ``name``"""
+    chosen = [nodes] if columns is None else [nodes.c[name] for name in ("uuid", *columns)]
     return {row.name: row for row in tx.all(
-        sa.select(nodes).where(nodes.c.name.in_(tuple(names))))}
+        sa.select(*chosen).where(nodes.c.name.in_(tuple(names))))}
 
 
 @dataclasses.dataclass(frozen=True)

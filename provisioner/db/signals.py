@@ -14,14 +14,20 @@ from provisioner.db.session import Transaction
 ENDED = ("succeeded", "failed", "cancelled", "parked")
 
 
+#: seconds to let more children end before their parent looks at all of them
+GATHER = 0.5
+
+
 def send(tx: Transaction, task: str, kind: str, data: dict | None = None,
          user: str | None = None) -> bool:
     """Append a signal and wake the task; False if the task has ended."""
+    soon = tx.now(GATHER if kind == "child" else 0.0)
+    kept = sa.or_(tasks.c.state == "running", tasks.c.due_at < soon)
     woken = tx.execute(sa.update(tasks).where(
         tasks.c.uuid == task, tasks.c.state.not_in(ENDED)).values(
         wake=tasks.c.wake + 1,
         state=sa.case((tasks.c.state == "waiting", "runnable"), else_=tasks.c.state),
-        due_at=sa.case((tasks.c.state == "running", tasks.c.due_at), else_=tx.now())))
+        due_at=sa.case((kept, tasks.c.due_at), else_=soon)))
     if woken.rowcount != 1:
         return False
     tx.execute(sa.insert(signals).values(

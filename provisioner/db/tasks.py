@@ -120,6 +120,16 @@ def children(tx: Transaction, parent: str) -> list[sa.Row]:
     return tx.all(sa.select(tasks).where(tasks.c.parent == parent).order_by(tasks.c.id))
 
 
+_STANDINGS = sa.select(
+    tasks.c.uuid, tasks.c.node, tasks.c.action, tasks.c.state, tasks.c.retry, tasks.c.error,
+).where(tasks.c.parent == sa.bindparam("parent")).order_by(tasks.c.id)
+
+
+def standings(tx: Transaction, parent: str) -> list[sa.Row]:
+    """How the children stand, oldest first, and nothing else of them: there may be thousands."""
+    return tx.all(_STANDINGS, parent=parent)
+
+
 @dataclasses.dataclass(frozen=True)
 class TaskFilter:
     """Which tasks: all conditions given must hold. :ivar top: only those without a parent"""
@@ -234,13 +244,14 @@ class Waiting:
     what: str
     late: str
     deadline: object = None
+    settle: float = 0.0
 
 
 def wait(tx: Transaction, uuid: str, waiting: Waiting) -> None:
     """Record a wait without losing a wake-up. Under the fence."""
     moved = tasks.c.wake != waiting.wake
     update(tx, uuid, state=sa.case((moved, RUNNABLE), else_=WAITING),
-           due_at=sa.case((moved, tx.now()), else_=tx.now(waiting.poll)),
+           due_at=sa.case((moved, tx.now(waiting.settle)), else_=tx.now(waiting.poll)),
            run_until=None, wait_for=waiting.what, wait_late=waiting.late,
            deadline=waiting.deadline)
 

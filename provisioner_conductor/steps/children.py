@@ -10,7 +10,7 @@ import dataclasses
 import sqlalchemy as sa
 
 from provisioner import exceptions
-from provisioner.db import nodes, tasks
+from provisioner.db import nodes, signals, tasks
 from provisioner.rpc.client import TaskRequest
 from provisioner.steps import REPEAT, Outcome, Wait, step
 from provisioner_conductor import accept, flows, progress
@@ -22,6 +22,8 @@ MAX_PARALLEL = 200
 #: seconds for which a child waits for a node that another task has
 BUSY_PATIENCE = 3600.0
 WEEK = 7 * 86400.0
+#: columns of a node that say what it needs next
+LOOKED_AT = ("name", "task", "provision_state", "instance_info", "inspect_interface")
 
 
 @dataclasses.dataclass
@@ -50,8 +52,8 @@ def run_children(context: Context) -> Outcome:
     names = selected(context) if verbs is None else tuple(sorted(verbs))
     with context.services.database.reader() as tx:
         # Children first: what one of them has ended with is then in its node's row.
-        kids = tasks.children(tx, context.task.uuid)
-        rows = nodes.by_names(tx, names)
+        kids = tasks.standings(tx, context.task.uuid)
+        rows = nodes.by_names(tx, names, LOOKED_AT)
     tally = Tally(refused=dict(context.kept.get("refused", {})))
     by_node = collections.defaultdict(list)
     for kid in kids:
@@ -61,7 +63,8 @@ def run_children(context: Context) -> Outcome:
     started = _start(context, tally, rows)
     if started or tally.running or tally.busy:
         return Wait("children", until=WEEK, poll=2.0 if tally.busy else 30.0,
-                    result={"refused": tally.refused}, late="The children take a week.")
+                    settle=signals.GATHER, result={"refused": tally.refused},
+                    late="The children take a week.")
     return _over(context, tally)
 
 
