@@ -115,9 +115,11 @@ def steps_of_many(tx: Transaction, uuids: Iterable[str]) -> dict[str, list[sa.Ro
     return found
 
 
-def children(tx: Transaction, parent: str) -> list[sa.Row]:
-    """Direct children, oldest first."""
-    return tx.all(sa.select(tasks).where(tasks.c.parent == parent).order_by(tasks.c.id))
+def children(tx: Transaction, parent: str,
+             columns: Sequence[str] | None = None) -> list[sa.Row]:
+    """Direct children, oldest first. :param columns: only these; None means all"""
+    chosen = [tasks.c[name] for name in columns] if columns else [tasks]
+    return tx.all(sa.select(*chosen).where(tasks.c.parent == parent).order_by(tasks.c.id))
 
 
 @dataclasses.dataclass(frozen=True)

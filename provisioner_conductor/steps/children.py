@@ -22,6 +22,9 @@ MAX_PARALLEL = 200
 #: seconds for which a child waits for a node that another task has
 BUSY_PATIENCE = 3600.0
 WEEK = 7 * 86400.0
+#: what a look reads of each node and child: every child that ends is a look at all of them
+LOOKED_AT = ("uuid", "name", "provision_state", "instance_info", "task")
+KIDS = ("uuid", "node", "action", "retry", "state", "error")
 
 
 @dataclasses.dataclass
@@ -29,6 +32,7 @@ class Tally:
     """Where every node of the task stands, in this look.
 
     :ivar refused: errors of nodes on which no child could be started
+    :ivar started: children that this look has made
     """
 
     running: list[str] = dataclasses.field(default_factory=list)
@@ -37,6 +41,7 @@ class Tally:
     bad: dict[str, str] = dataclasses.field(default_factory=dict)
     notes: dict[str, str] = dataclasses.field(default_factory=dict)
     refused: dict[str, str] = dataclasses.field(default_factory=dict)
+    started: list[str] = dataclasses.field(default_factory=list)
     busy: bool = False
 
 
@@ -50,8 +55,8 @@ def run_children(context: Context) -> Outcome:
     names = selected(context) if verbs is None else tuple(sorted(verbs))
     with context.services.database.reader() as tx:
         # Children first: what one of them has ended with is then in its node's row.
-        kids = tasks.children(tx, context.task.uuid)
-        rows = nodes.by_names(tx, names)
+        kids = tasks.children(tx, context.task.uuid, KIDS)
+        rows = nodes.by_names(tx, names, LOOKED_AT)
     tally = Tally(refused=dict(context.kept.get("refused", {})))
     by_node = collections.defaultdict(list)
     for kid in kids:
@@ -131,6 +136,8 @@ def _start(context: Context, tally: Tally, rows: dict[str, sa.Row]) -> int:
             tally.bad[name] = f"Not started: more than {threshold} nodes had failed."
         elif started < room:
             started += _start_one(context, tally, rows[name], following)
+    if tally.started:
+        context.services.hint(*tally.started)
     return started
 
 
@@ -147,7 +154,7 @@ def _start_one(context: Context, tally: Tally, row: sa.Row, following: progress.
         return accept.accept_node(tx, context.services, request, flow, parent=context.task.uuid,
                                   root=context.task.root, retry=context.task.retry)
     try:
-        context.services.hint(context.fenced(body))
+        tally.started.append(context.fenced(body))
         return 1
     except exceptions.NodeBusy as error:
         if context.waited() < BUSY_PATIENCE:
