@@ -177,6 +177,8 @@ def _ended_task(tx: Transaction, request: TaskRequest, allowed: tuple[str, ...])
         raise exceptions.InvalidState(
             f"Task {task.uuid} is {task.state}; {request.action} is for tasks that are "
             f"{' or '.join(allowed)}.", task=task.uuid)
+    if not tasks.lock(tx, task):
+        raise exceptions.Changed(f"Task {task.uuid} goes on already.", task=task.uuid)
     return task
 
 

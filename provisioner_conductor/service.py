@@ -10,7 +10,7 @@ from oslo_log import log
 from provisioner import secrets
 from provisioner.clock import Clock
 from provisioner.conf import opts
-from provisioner.db import conductors, events, keys
+from provisioner.db import conductors, events, keys, signals
 from provisioner.db.session import OUTAGE, Database
 from provisioner.drivers import registry
 from provisioner.rpc import transport
@@ -102,9 +102,13 @@ class Conductor:
             LOG.warning("Periodic work put off, the database does not answer: %s", error)
 
     def _prune(self) -> None:
-        with self.services.database.writer() as tx:
-            conductors.forget(tx, CONDUCTOR_RETENTION)
-            events.prune(tx, older_than=self._conf.conductor.event_retention)
+        database, age = self.services.database, self._conf.conductor.event_retention
+        database.write(lambda tx: conductors.forget(tx, CONDUCTOR_RETENTION))
+        for prune in (events.prune, signals.prune):
+            # In small transactions, until nothing old is left: a fleet writes more in an hour.
+            while database.write(lambda tx, prune=prune: prune(tx, older_than=age)):
+                if self.lease.current.remaining() <= 0:
+                    return
 
     def start(self) -> None:
         """Register (waiting for an earlier process of this name to be over), then work.
