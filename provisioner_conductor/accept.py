@@ -6,8 +6,7 @@ free. Whoever accepts need not be who runs it: the ring's owner does.
 """
 
 import datetime
-import functools
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 
 import sqlalchemy as sa
 from oslo_db import exception as db_exception
@@ -16,27 +15,19 @@ from provisioner import exceptions, states
 from provisioner.db import events, fences, nodes, ports, signals, tasks
 from provisioner.db.session import Transaction
 from provisioner.rpc.client import TaskRequest
-from provisioner_conductor import flows, recovery
+from provisioner_conductor import flows, planning, recovery
 from provisioner_conductor.context import Services
 from provisioner_conductor.flows.base import Flow, Request
 
-#: what accepts a request of a kind of its own: ``(tx, services, request) -> uuid of the task``
-Handler = Callable[[Transaction, Services, TaskRequest], str]
-
 
 class Acceptor:
-    """Accepts requests. Safe for use by several threads.
+    """Accepts requests. Safe for use by several threads."""
 
-    :param handlers: actions that are not accepted as flows are
-    """
-
-    def __init__(self, services: Services, handlers: Mapping[str, Handler] | None = None):
+    def __init__(self, services: Services):
         self._services = services
         self._special: dict[str, Callable[[Transaction, TaskRequest], str]] = {
             "abort": self._abort, "retry": self._retry, "resume": self._unpark,
-            "skip": self._unpark, "fail": self._unpark}
-        for action, handler in (handlers or {}).items():
-            self._special[action] = functools.partial(self._handled, handler)
+            "skip": self._unpark, "fail": self._unpark, planning.APPLY: self._apply}
 
     def accept(self, request: TaskRequest) -> str:
         """The uuid of the task that the request makes, or has made before.
@@ -72,8 +63,8 @@ class Acceptor:
             return self._accept_site(tx, request, flow)
         return accept_node(tx, self._services, request, flow)
 
-    def _handled(self, handler: Handler, tx: Transaction, request: TaskRequest) -> str:
-        return handler(tx, self._services, request)
+    def _apply(self, tx: Transaction, request: TaskRequest) -> str:
+        return planning.apply(tx, self._services.conf.conductor, request)
 
     def _accept_site(self, tx: Transaction, request: TaskRequest, flow: Flow) -> str:
         plan = flow.plan(Request(None, request.args, self._services.conf.conductor))
@@ -209,7 +200,8 @@ def accept_node(tx: Transaction, services: Services, request: TaskRequest, flow:
     node = nodes.require(tx, request.node)
     if flow.provision:
         states.next_state(node.provision_state, flow.event)
-    refuse(node, flow)
+    flow.refuse(node)
+    node = _keep(tx, node, request, flow)
     hardware = services.hardware
     hardware.validate(node, ports.of_node(tx, node.uuid), flow.validates)
     plan = flow.plan(Request(node, request.args, services.conf.conductor,
@@ -231,16 +223,13 @@ def accept_node(tx: Transaction, services: Services, request: TaskRequest, flow:
     return uuid
 
 
-def refuse(node: sa.Row, flow: Flow) -> None:
-    """Raise if a flag of the node forbids the verb. :raises InMaintenance: :raises NodeProtected:
-    """
-    if node.maintenance and not flow.maintenance:
-        raise exceptions.InMaintenance(
-            f"The {flow.action} operation can't be performed on node {node.uuid} because it's "
-            "in maintenance mode.", node=node.uuid)
-    if node.protected and flow.action in ("rebuild", "delete"):
-        raise exceptions.NodeProtected(f"Node {node.name or node.uuid} is protected.",
-                                       node=node.uuid)
+def _keep(tx: Transaction, node: sa.Row, request: TaskRequest, flow: Flow) -> sa.Row:
+    """The node with the arguments that stay with its instance; their secrets are sealed."""
+    kept = {name: request.args[name] for name in flow.keeps if request.args.get(name) is not None}
+    if not kept:
+        return node
+    nodes.update_engine(tx, node.uuid, {"instance_info": {**node.instance_info, **kept}})
+    return nodes.require(tx, node.uuid)
 
 
 def _end_superseded(tx: Transaction, node: sa.Row) -> None:

@@ -1,7 +1,7 @@
 """What would run on a node: the verbs and steps of site actions, played through without acting.
 
-The decisions are those of :mod:`progress`, the step lists those of the flows, the refusals those
-of :mod:`accept`: what is foreseen here is what would run, as long as nobody touches the node.
+The decisions are those of :mod:`progress`, step lists and refusals those of the flows and drivers:
+what is foreseen here is what would run, as long as nobody touches the node.
 """
 
 import types
@@ -12,7 +12,7 @@ from provisioner import exceptions, states
 from provisioner.site import plan
 from provisioner.site.model import Image
 from provisioner.steps import StepSpec
-from provisioner_conductor import accept, flows, progress
+from provisioner_conductor import flows, progress
 from provisioner_conductor.flows.base import Flow, Request
 
 #: verbs that take what is on a machine's disks, whatever their steps are called
@@ -69,7 +69,7 @@ class Foresight:
         flow = flows.get(following.verb)
         if following.instance is not None:
             node.instance_info = dict(following.instance)
-        accept.refuse(node, flow)
+        flow.refuse(node)
         self._hardware.validate(node, ports, flow.validates)
         steps = flow.plan(Request(node, {}, self._conf, self._interface(node)))
         _move(node, flow, steps)

@@ -78,7 +78,8 @@ def _prepare(node: sa.Row, done: set[str]) -> Next:
     if state in _PREPARED:
         return Reached("" if done else "already prepared")
     if state == states.MANAGEABLE:
-        return Start("provide" if "inspect" in done else "inspect")
+        blind = node.inspect_interface == "no-inspect"
+        return Start("provide" if blind or "inspect" in done else "inspect")
     if state in _PREPARE:
         return Start(_PREPARE[state])
     return _stuck(node, states.AVAILABLE)

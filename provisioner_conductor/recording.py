@@ -9,7 +9,7 @@ from provisioner import exceptions, states, steps
 from provisioner.db import nodes, tasks
 from provisioner.db.fences import Fence
 from provisioner.db.session import Transaction
-from provisioner_conductor import recovery
+from provisioner_conductor import ending, recovery
 from provisioner_conductor.context import Context
 from provisioner_conductor.journal import fire, note
 
@@ -69,6 +69,8 @@ def outcome(tx: Transaction, fence: Fence, context: Context, result: steps.Outco
         _done(tx, fence, context, result)
     elif isinstance(result, steps.Wait):
         _wait(tx, fence, context, result)
+    elif isinstance(result, steps.Parked):
+        ending.park(tx, fence, context.task, context.step, result.why)
     else:
         _failed(tx, fence, context, result)
 

@@ -58,7 +58,7 @@ class Conductor:
             registry.pools(clock), box)
         client = ConductorClient(bus, database, clock)
         self.services = Services(conf, database, self._hardware, clock,
-                                 DesignLibrary(database), client.hint)
+                                 DesignLibrary(database, self._hardware.open_text), client.hint)
         interval = conf.conductor.lease_interval
         self._lease_database = Database(str(database.url.render_as_string(hide_password=False)),
                                         clock, pool=1, lock_timeout=interval / 4)

@@ -111,6 +111,14 @@ def take_task(tx: Transaction, task: sa.Row, epoch: int, holder: Holder) -> Fenc
     return fence
 
 
+def busy(node: sa.Row) -> exceptions.NodeBusy:
+    """The error for who wants a node that a step, a call or a waiting task has."""
+    held = (f"is locked by host {node.reservation}" if node.reservation
+            else "has an operation under way")
+    return exceptions.NodeBusy(f"Node {node.name or node.uuid} {held}, please retry after the "
+                               "current operation is completed.", node=node.uuid)
+
+
 def take_node(tx: Transaction, node: sa.Row, holder: Holder) -> Fence:
     """Take a node without a task, or one whose task waits, for one short hardware call.
 

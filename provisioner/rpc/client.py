@@ -28,6 +28,8 @@ CALL_RETRIES = 1
 COMMIT_TIME = 0.5
 #: seconds for a plan of a large site
 PLAN_TIMEOUT = 55
+#: calls that conductors of earlier releases do not know
+VERSIONS = {"plan": "1.1"}
 #: seconds for which the view of the membership is used without looking again
 VIEW_AGE = 1.0
 
@@ -161,7 +163,7 @@ class ConductorClient:
                                {"request": dataclasses.asdict(request)})
             if answer is not None:
                 return answer["plan"]
-        raise exceptions.Unavailable("No conductor made the plan in time.")
+        raise exceptions.Unavailable("No conductor made a plan in time.")
 
     def _outlast(self, request: TaskRequest) -> None:
         """Wait until nobody may accept the request any more.
@@ -227,10 +229,21 @@ class ConductorClient:
         return hosts
 
     def _ask(self, host: str, method: str, timeout: float, arguments: dict) -> dict | None:
-        """One call to one host; None if it did not answer. :raises ProvisionerError:"""
+        """One call to one host; None if it did not answer, or does not know the call yet.
+
+        :raises ProvisionerError:
+        """
+        call = self._rpc.prepare(server=host, timeout=timeout, retry=CALL_RETRIES,
+                                 version=VERSIONS.get(method, transport.VERSION))
         try:
-            answer = self._rpc.prepare(server=host, timeout=timeout, retry=CALL_RETRIES).call(
-                {}, method, **arguments)
+            answer = call.call({}, method, **arguments)
+        except oslo_messaging.UnsupportedVersion:
+            return None
+        except oslo_messaging.RemoteError as error:
+            # The same over a real bus, which brings foreign exceptions by name.
+            if error.exc_type != "UnsupportedVersion":
+                raise
+            return None
         except BUS_DOWN:
             return None
         if "error" in answer:

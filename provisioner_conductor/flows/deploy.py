@@ -20,8 +20,8 @@ def _plan(request: Request) -> list[StepSpec]:
 
 
 FLOWS = [
-    Flow("deploy", _plan, event="deploy", maintenance=False,
+    Flow("deploy", _plan, event="deploy", maintenance=False, keeps=("configdrive",),
          validates=("power", "management", "boot", "deploy", "network")),
-    Flow("rebuild", _plan, event="rebuild", maintenance=False,
+    Flow("rebuild", _plan, event="rebuild", maintenance=False, keeps=("configdrive",),
          validates=("power", "management", "boot", "deploy", "network")),
 ]

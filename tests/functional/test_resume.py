@@ -16,8 +16,11 @@ import sqlalchemy as sa
 
 from provisioner import exceptions, states
 from provisioner.db import models, tasks
+from provisioner.rpc.client import PlanRequest
+from provisioner.site.plan import BUILDING
 from provisioner.steps import Failed
 from provisioner_conductor import flows
+from provisioner_conductor.planning import Planner
 from tests import cluster
 from tests.cluster_site import prepared, small_site, store
 from tests.invariants import violations
@@ -93,10 +96,7 @@ SITE_SCENARIOS = [
     Scenario("prepare_nodes", "prepare_nodes", "enroll", "available"),
     Scenario("deploy_nodes", "deploy_nodes", "available", "active"),
     Scenario("destroy_nodes", "destroy_nodes", "active", "available"),
-    Scenario("apply_plan", "apply_plan", "", "active", every=4, args={"actions": {
-        "prepare_site": list(SITE_NODES),
-        "prepare_nodes": {name: ["manage", "inspect", "provide"] for name in SITE_NODES},
-        "deploy_nodes": {name: ["deploy"] for name in SITE_NODES}}}),
+    Scenario("apply_plan", "apply_plan", "enroll", "active", every=4),
 ]
 SCENARIOS = [*NODE_SCENARIOS, *SITE_SCENARIOS]
 by_name = functools.partial(pytest.mark.parametrize, "scenario", ids=lambda item: item.name)
@@ -181,8 +181,14 @@ class Play:
         if self.scenario in NODE_SCENARIOS:
             return on.accept(self.scenario.action, on.names()["machine"].uuid,
                              args=self.scenario.args)
-        return on.accept(self.scenario.action, site="small", design=self._design.digest,
-                         args=self.scenario.args)
+        args = self.scenario.args
+        if self.scenario.action == "apply_plan":
+            args = {"plan": self._plan(on)}
+        return on.accept(self.scenario.action, site="small", design=self._design.digest, args=args)
+
+    def _plan(self, on: cluster.Cluster) -> str:
+        return Planner(on.live()[0].services).make(PlanRequest(
+            "small", self._design.digest, list(BUILDING), "plan"))
 
     def check(self, on: cluster.Cluster, task: sa.Row, where: str = "") -> None:
         """It has ended as asked, and nothing has happened on the way that must not."""
