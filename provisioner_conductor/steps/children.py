@@ -23,7 +23,7 @@ MAX_PARALLEL = 200
 BUSY_PATIENCE = 3600.0
 WEEK = 7 * 86400.0
 #: what a look reads of each node and child: every child that ends is a look at all of them
-LOOKED_AT = ("uuid", "name", "provision_state", "instance_info", "task")
+LOOKED_AT = ("uuid", "task", *progress.READS)
 KIDS = ("uuid", "node", "action", "retry", "state", "error")
 
 
@@ -87,7 +87,7 @@ def _place(context: Context, tally: Tally, name: str, row: sa.Row | None, by_nod
     elif row.task is not None and context.waited() < BUSY_PATIENCE:
         tally.busy = True
     else:
-        _advance(context, tally, row, [kid.action for kid in kids])
+        _advance(context, tally, row, kids)
 
 
 def _why(kid: sa.Row) -> str:
@@ -97,7 +97,9 @@ def _why(kid: sa.Row) -> str:
     return f"{text} {error.get('remedy') or ''}".strip()
 
 
-def _advance(context: Context, tally: Tally, row: sa.Row, done: list[str]) -> None:
+def _advance(context: Context, tally: Tally, row: sa.Row, kids: list[sa.Row]) -> None:
+    """Find out what the node needs next. :param kids: its children, all of which have succeeded"""
+    done = [kid.action for kid in kids]
     site = design_of(context).site
     image = site.image_of(site.node(row.name))
     action = context.args.get("action", context.task.action)
@@ -105,6 +107,10 @@ def _advance(context: Context, tally: Tally, row: sa.Row, done: list[str]) -> No
     if isinstance(following, progress.Start) and not _planned(context, row.name, following.verb):
         tally.bad[row.name] = (f"Node {row.name} needs {following.verb} now, which is not in the "
                                "plan. Make a new plan.")
+    elif isinstance(following, progress.Start) and following.verb in [
+            kid.action for kid in kids if kid.retry == context.task.retry]:
+        tally.bad[row.name] = (f"Node {row.name} is {row.provision_state} again after "
+                               f"{following.verb}; somebody else works on it. Retry the task.")
     elif isinstance(following, progress.Start):
         tally.waiting.append((row.name, following))
     elif isinstance(following, progress.Reached):
