@@ -7,7 +7,7 @@ import threading
 from futurist import periodics
 from oslo_log import log
 
-from provisioner import secrets
+from provisioner import exceptions, secrets
 from provisioner.clock import Clock
 from provisioner.conf import opts
 from provisioner.db import conductors, events, keys, signals
@@ -167,12 +167,21 @@ class Conductor:
 
 def main(argv: list[str] | None = None) -> int:
     """``provisioner-conductor``"""
-    conf = opts.load(sys.argv[1:] if argv is None else argv, "provisioner-conductor")
-    log.setup(conf, "provisioner")
-    database = Database(conf.database.connection, Clock(), pool=conf.database.pool)
-    box = secrets.read_box(conf.secrets.key_file)
-    keys.verify(database, box)
-    conductor = Conductor(conf, database, transport.get(conf), box)
+    try:
+        conf = opts.load(sys.argv[1:] if argv is None else argv, "provisioner-conductor")
+        log.setup(conf, "provisioner")
+        database = Database(conf.database.connection, Clock(), pool=conf.database.pool)
+        box = secrets.read_box(conf.secrets.key_file)
+        keys.verify(database, box)
+        conductor = Conductor(conf, database, transport.get(conf), box)
+    except exceptions.Misconfigured as error:
+        print(f"provisioner-conductor: {error.message} {error.remedy}".rstrip(), file=sys.stderr)
+        return 1
+    return _run(conductor, conf)
+
+
+def _run(conductor: Conductor, conf) -> int:
+    """Work until SIGTERM or SIGINT."""
     stopping = threading.Event()
 
     def stop(*_) -> None:
