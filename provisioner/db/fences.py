@@ -154,13 +154,6 @@ def _take_node(tx: Transaction, node: sa.Row, holder: Holder, condition) -> Fenc
     return fence
 
 
-def busy(node: sa.Row) -> exceptions.NodeBusy:
-    """What to raise where somebody else has the node."""
-    return exceptions.NodeBusy(
-        f"Node {node.name or node.uuid} is locked by host {node.reservation or 'another'}, "
-        "please retry after the current operation is completed.", node=node.uuid)
-
-
 def revoke(tx: Transaction, fence: Fence) -> None:
     """Bump the epoch of one's own overdue work: its worker is fenced, anybody may take it.
 
