@@ -41,13 +41,19 @@ class Acceptor:
         except db_exception.DBDuplicateEntry:
             # The same request, accepted by another conductor at the same moment.
             return self._services.database.write(lambda tx: self._accept(tx, request))
+        except (exceptions.Invalid, exceptions.Conflict):
+            # What refuses it may be what this very request has done, by another conductor, since
+            # the key was looked up.
+            with self._services.database.reader() as tx:
+                known = _known(tx, request)
+            if known is None:
+                raise
+            return known
 
     def _accept(self, tx: Transaction, request: TaskRequest) -> str:
-        known = tasks.by_request_key(tx, request.request_key)
+        known = _known(tx, request)
         if known is not None:
-            if known.request_digest != request.request_digest:
-                raise exceptions.KeyReused("This Idempotency-Key was used for another request.")
-            return known.uuid
+            return known
         _in_time(tx, request)
         uuid = self._make(tx, request)
         # Again, with every lock in hand: waiting for them takes time too, and whoever asked will
@@ -123,6 +129,16 @@ class Acceptor:
         return task.uuid
 
 
+def _known(tx: Transaction, request: TaskRequest) -> str | None:
+    """The task that this very request has made before. :raises KeyReused:"""
+    known = tasks.by_request_key(tx, request.request_key)
+    if known is None:
+        return None
+    if known.request_digest != request.request_digest:
+        raise exceptions.KeyReused("This Idempotency-Key was used for another request.")
+    return known.uuid
+
+
 def _in_time(tx: Transaction, request: TaskRequest) -> None:
     """:raises Unavailable: if ``not_after`` has passed"""
     if tx.read_now() > datetime.datetime.fromisoformat(request.not_after):
@@ -168,6 +184,8 @@ def _ended_task(tx: Transaction, request: TaskRequest, allowed: tuple[str, ...])
         raise exceptions.InvalidState(
             f"Task {task.uuid} is {task.state}; {request.action} is for tasks that are "
             f"{' or '.join(allowed)}.", task=task.uuid)
+    if not tasks.lock(tx, task):
+        raise exceptions.Changed(f"Task {task.uuid} goes on already.", task=task.uuid)
     return task
 
 

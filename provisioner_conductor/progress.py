@@ -8,6 +8,9 @@ import sqlalchemy as sa
 from provisioner import states
 from provisioner.site.model import Image
 
+#: columns of a node that :func:`next_for` reads
+READS = ("name", "provision_state", "instance_info", "inspect_interface")
+
 
 @dataclasses.dataclass(frozen=True)
 class Start:

@@ -7,10 +7,10 @@ import threading
 from futurist import periodics
 from oslo_log import log
 
-from provisioner import secrets
+from provisioner import exceptions, secrets
 from provisioner.clock import Clock
 from provisioner.conf import opts
-from provisioner.db import conductors, events, keys
+from provisioner.db import conductors, events, keys, signals
 from provisioner.db.session import OUTAGE, Database
 from provisioner.drivers import registry
 from provisioner.rpc import transport
@@ -102,9 +102,13 @@ class Conductor:
             LOG.warning("Periodic work put off, the database does not answer: %s", error)
 
     def _prune(self) -> None:
-        with self.services.database.writer() as tx:
-            conductors.forget(tx, CONDUCTOR_RETENTION)
-            events.prune(tx, older_than=self._conf.conductor.event_retention)
+        database, age = self.services.database, self._conf.conductor.event_retention
+        database.write(lambda tx: conductors.forget(tx, CONDUCTOR_RETENTION))
+        for prune in (events.prune, signals.prune):
+            # In small transactions, until nothing old is left: a fleet writes more in an hour.
+            while database.write(lambda tx, prune=prune: prune(tx, older_than=age)):
+                if self.lease.current.remaining() <= 0:
+                    return
 
     def start(self) -> None:
         """Register (waiting for an earlier process of this name to be over), then work.
@@ -163,12 +167,21 @@ class Conductor:
 
 def main(argv: list[str] | None = None) -> int:
     """``provisioner-conductor``"""
-    conf = opts.load(sys.argv[1:] if argv is None else argv, "provisioner-conductor")
-    log.setup(conf, "provisioner")
-    database = Database(conf.database.connection, Clock(), pool=conf.database.pool)
-    box = secrets.read_box(conf.secrets.key_file)
-    keys.verify(database, box)
-    conductor = Conductor(conf, database, transport.get(conf), box)
+    try:
+        conf = opts.load(sys.argv[1:] if argv is None else argv, "provisioner-conductor")
+        log.setup(conf, "provisioner")
+        database = Database(conf.database.connection, Clock(), pool=conf.database.pool)
+        box = secrets.read_box(conf.secrets.key_file)
+        keys.verify(database, box)
+        conductor = Conductor(conf, database, transport.get(conf), box)
+    except exceptions.Misconfigured as error:
+        print(f"provisioner-conductor: {error.message} {error.remedy}".rstrip(), file=sys.stderr)
+        return 1
+    return _run(conductor, conf)
+
+
+def _run(conductor: Conductor, conf) -> int:
+    """Work until SIGTERM or SIGINT."""
     stopping = threading.Event()
 
     def stop(*_) -> None:

@@ -68,7 +68,11 @@ class Agent:
 
     @staticmethod
     def _told(command: dict, until: float, now: float) -> dict:
-        return {**command, "command_status": "SUCCEEDED" if until <= now else "RUNNING"}
+        if until > now:
+            return {**command, "command_status": "RUNNING"}
+        what = command["command_name"].removeprefix("execute_").removesuffix("_step")
+        return {**command, "command_status": "SUCCEEDED", "command_result": {
+            f"{what}_result": "ok", f"{what}_step": command["command_params"]["step"]}}
 
 
 class World:

@@ -46,3 +46,16 @@ _OF = sa.select(signals).where(signals.c.task == sa.bindparam("task"),
 def of(tx: Transaction, task: str) -> list[sa.Row]:
     """The signals of a task that say something beyond "look again", oldest first."""
     return tx.all(_OF, task=task)
+
+
+def prune(tx: Transaction, *, older_than: float, batch: int = 1000) -> int:
+    """Delete old signals that only woke, ``batch`` at most; how many went.
+
+    What says more is part of its task's story, and may tell that a request was heard before.
+    """
+    old = [row.id for row in tx.all(sa.select(signals.c.id).where(
+        signals.c.kind.in_(WAKE_UPS), signals.c.created_at < tx.now(-older_than)).order_by(
+        signals.c.id).limit(batch))]
+    if old:
+        tx.execute(sa.delete(signals).where(signals.c.id.in_(old)))
+    return len(old)

@@ -97,6 +97,16 @@ def version_of(tx: Transaction, uuid: str) -> int:
     return tx.scalar(_VERSION, uuid=uuid)
 
 
+def lock(tx: Transaction, task: sa.Row) -> bool:
+    """Lock an ended task, which nobody owns, for the rest of this transaction.
+
+    :param task: as it was read; False if it has changed since
+    """
+    return tx.execute(sa.update(tasks).where(
+        tasks.c.uuid == task.uuid, tasks.c.version == task.version, tasks.c.state == task.state,
+    ).values(version=tasks.c.version)).rowcount == 1
+
+
 def by_request_key(tx: Transaction, key: str) -> sa.Row | None:
     return tx.one(sa.select(tasks).where(tasks.c.request_key == key))
 
@@ -115,19 +125,11 @@ def steps_of_many(tx: Transaction, uuids: Iterable[str]) -> dict[str, list[sa.Ro
     return found
 
 
-def children(tx: Transaction, parent: str) -> list[sa.Row]:
-    """Direct children, oldest first."""
-    return tx.all(sa.select(tasks).where(tasks.c.parent == parent).order_by(tasks.c.id))
-
-
-_STANDINGS = sa.select(
-    tasks.c.uuid, tasks.c.node, tasks.c.action, tasks.c.state, tasks.c.retry, tasks.c.error,
-).where(tasks.c.parent == sa.bindparam("parent")).order_by(tasks.c.id)
-
-
-def standings(tx: Transaction, parent: str) -> list[sa.Row]:
-    """How the children stand, oldest first, and nothing else of them: there may be thousands."""
-    return tx.all(_STANDINGS, parent=parent)
+def children(tx: Transaction, parent: str,
+             columns: Sequence[str] | None = None) -> list[sa.Row]:
+    """Direct children, oldest first. :param columns: only these; None means all"""
+    chosen = [tasks.c[name] for name in columns] if columns else [tasks]
+    return tx.all(sa.select(*chosen).where(tasks.c.parent == parent).order_by(tasks.c.id))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -179,7 +181,7 @@ def held(tx: Transaction, incarnation: str, margin: float) -> list[sa.Row]:
         found += tx.all(_taking(tx, fence).where(
             fence.c.incarnation.is_not(None), tasks.c.state.in_(_OPEN),
             sa.or_(fence.c.incarnation == incarnation, dead)))
-    return sorted(found, key=lambda row: (row.due_at, row.id))
+    return sorted(found, key=lambda row: (row.due_at is not None, row.due_at, row.id))
 
 
 def ready(tx: Transaction, limit: int | None = None, after: sa.Row | None = None) -> list[sa.Row]:

@@ -5,7 +5,9 @@ first; an agent that has rebooted meanwhile knows nothing of it, and then the st
 if it stands in ``REPEATABLE``.
 """
 
-from provisioner import exceptions, states
+from collections.abc import Mapping
+
+from provisioner import exceptions, secrets, states
 from provisioner.db import agents
 from provisioner.steps import PROBE, REPEAT, Done, Failed, Outcome, Parked, StepSpec, Wait, step
 from provisioner_conductor.context import Context
@@ -80,7 +82,11 @@ def _command_outcome(context: Context, command: dict, what: str) -> Outcome:
             remedy="Mend what the agent complains about, then repeat the request.",
             node=context.node.uuid, command=command["name"])
         return Failed(error.as_dict())
-    return Done({"result": command.get("result")})
+    # Agents send the step back with its arguments, the config drive and its passwords included.
+    result = command.get("result")
+    if isinstance(result, Mapping):
+        result = {key: value for key, value in result.items() if not key.endswith("_step")}
+    return Done({"result": secrets.mask(result)})
 
 
 @step("agent.plan_clean", on_interrupt=REPEAT)

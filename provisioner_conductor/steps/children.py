@@ -22,8 +22,9 @@ MAX_PARALLEL = 200
 #: seconds for which a child waits for a node that another task has
 BUSY_PATIENCE = 3600.0
 WEEK = 7 * 86400.0
-#: columns of a node that say what it needs next
-LOOKED_AT = ("name", "task", "provision_state", "instance_info", "inspect_interface")
+#: what a look reads of each node and child: every child that ends is a look at all of them
+LOOKED_AT = ("uuid", "task", *progress.READS)
+KIDS = ("uuid", "node", "action", "retry", "state", "error")
 
 
 @dataclasses.dataclass
@@ -31,6 +32,7 @@ class Tally:
     """Where every node of the task stands, in this look.
 
     :ivar refused: errors of nodes on which no child could be started
+    :ivar started: children that this look has made
     """
 
     running: list[str] = dataclasses.field(default_factory=list)
@@ -39,6 +41,7 @@ class Tally:
     bad: dict[str, str] = dataclasses.field(default_factory=dict)
     notes: dict[str, str] = dataclasses.field(default_factory=dict)
     refused: dict[str, str] = dataclasses.field(default_factory=dict)
+    started: list[str] = dataclasses.field(default_factory=list)
     busy: bool = False
 
 
@@ -52,7 +55,7 @@ def run_children(context: Context) -> Outcome:
     names = selected(context) if verbs is None else tuple(sorted(verbs))
     with context.services.database.reader() as tx:
         # Children first: what one of them has ended with is then in its node's row.
-        kids = tasks.standings(tx, context.task.uuid)
+        kids = tasks.children(tx, context.task.uuid, KIDS)
         rows = nodes.by_names(tx, names, LOOKED_AT)
     tally = Tally(refused=dict(context.kept.get("refused", {})))
     by_node = collections.defaultdict(list)
@@ -85,7 +88,7 @@ def _place(context: Context, tally: Tally, name: str, row: sa.Row | None, by_nod
     elif row.task is not None and context.waited() < BUSY_PATIENCE:
         tally.busy = True
     else:
-        _advance(context, tally, row, [kid.action for kid in kids])
+        _advance(context, tally, row, kids)
 
 
 def _why(kid: sa.Row) -> str:
@@ -95,7 +98,9 @@ def _why(kid: sa.Row) -> str:
     return f"{text} {error.get('remedy') or ''}".strip()
 
 
-def _advance(context: Context, tally: Tally, row: sa.Row, done: list[str]) -> None:
+def _advance(context: Context, tally: Tally, row: sa.Row, kids: list[sa.Row]) -> None:
+    """Find out what the node needs next. :param kids: its children, all of which have succeeded"""
+    done = [kid.action for kid in kids]
     site = design_of(context).site
     image = site.image_of(site.node(row.name))
     action = context.args.get("action", context.task.action)
@@ -103,6 +108,10 @@ def _advance(context: Context, tally: Tally, row: sa.Row, done: list[str]) -> No
     if isinstance(following, progress.Start) and not _planned(context, row.name, following.verb):
         tally.bad[row.name] = (f"Node {row.name} needs {following.verb} now, which is not in the "
                                "plan. Make a new plan.")
+    elif isinstance(following, progress.Start) and following.verb in [
+            kid.action for kid in kids if kid.retry == context.task.retry]:
+        tally.bad[row.name] = (f"Node {row.name} is {row.provision_state} again after "
+                               f"{following.verb}; somebody else works on it. Retry the task.")
     elif isinstance(following, progress.Start):
         tally.waiting.append((row.name, following))
     elif isinstance(following, progress.Reached):
@@ -134,6 +143,8 @@ def _start(context: Context, tally: Tally, rows: dict[str, sa.Row]) -> int:
             tally.bad[name] = f"Not started: more than {threshold} nodes had failed."
         elif started < room:
             started += _start_one(context, tally, rows[name], following)
+    if tally.started:
+        context.services.hint(*tally.started)
     return started
 
 
@@ -150,7 +161,7 @@ def _start_one(context: Context, tally: Tally, row: sa.Row, following: progress.
         return accept.accept_node(tx, context.services, request, flow, parent=context.task.uuid,
                                   root=context.task.root, retry=context.task.retry)
     try:
-        context.services.hint(context.fenced(body))
+        tally.started.append(context.fenced(body))
         return 1
     except exceptions.NodeBusy as error:
         if context.waited() < BUSY_PATIENCE:

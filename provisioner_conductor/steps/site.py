@@ -95,7 +95,8 @@ def verify(context: Context) -> Outcome:
     for image in site.images.values():
         for url in (image.url, image.kernel, image.ramdisk):
             problem = _probe(url)
-            messages.append(message(f"{url}: {problem or 'there'}", bool(problem), image.name,
+            shown = references.without_password(url)
+            messages.append(message(f"{shown}: {problem or 'there'}", bool(problem), image.name,
                                     "document"))
     failed = [entry["message"] for entry in messages if entry["error"]]
     result = {"status": "failure" if failed else "success", "successes": [], "failures": [],

@@ -208,3 +208,20 @@ def test_an_abandoned_lease_ends_here_at_once_and_there_in_its_time(on, process)
     assert row(on, process.incarnation()).dead is False
     on.clock.seconds += LEASE + 0.1
     assert declare_dead(on) == 1
+
+
+def test_after_a_failed_renewal_the_next_comes_sooner(on, process):
+    lease, waits = process.lease, []
+
+    class Counting(type(on.clock)):
+        def wait(self, event, timeout):
+            waits.append(timeout)
+            return len(waits) > 3
+    lease._clock = Counting()
+    with outage(on):
+        lease._renew_forever()
+    interval = on.conf.conductor.lease_interval
+    assert waits == [interval, interval / 3, interval / 3, interval / 3]
+    waits.clear()
+    lease._renew_forever()
+    assert waits == [interval] * 4

@@ -9,7 +9,7 @@ from provisioner.db import models, nodes, tasks
 from provisioner.db.session import Database
 from provisioner.rpc import transport
 from provisioner.steps import Done
-from provisioner_conductor.service import Conductor
+from provisioner_conductor.service import Conductor, main
 from tests.cluster import BOX
 from tests.unit.conductor.conftest import SPECS
 
@@ -77,3 +77,12 @@ def test_a_step_that_does_not_end_keeps_no_conductor_from_stopping(
         assert not conductor.lease._thread.is_alive(), "nor keep others from taking over"
     finally:
         leave.set()
+
+
+def test_a_conductor_without_a_key_file_says_so_and_ends(tmp_path, capsys):
+    file = tmp_path / "provisioner.conf"
+    file.write_text(f"[database]\nconnection = sqlite:///{tmp_path}/x.sqlite\n"
+                    f"[secrets]\nkey_file = {tmp_path}/keys\n")
+    assert main(["--config-file", str(file)]) == 1
+    told = capsys.readouterr().err
+    assert str(tmp_path / "keys") in told and "create_key" in told
