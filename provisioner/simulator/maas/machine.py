@@ -181,10 +181,7 @@ class Machine:
     def _network(self) -> dict:
         views = [one.view(self.system_id, self.interfaces) for one in self.interfaces]
         gateway = {"gateway_ip": None, "link_id": None}
-        addresses = [link.address for one in self.interfaces for link in one.links
-                     if link.address]
         return {"interface_set": views, "boot_interface": views[0] if views else None,
-                "ip_addresses": addresses,
                 "default_gateways": {"ipv4": self.gateways.get("ipv4", gateway),
                                      "ipv6": self.gateways.get("ipv6", gateway)}}
 

@@ -2,6 +2,7 @@
 
 import dataclasses
 import re
+import urllib.parse
 from collections.abc import Callable
 from typing import Any
 
@@ -95,13 +96,15 @@ def find(path: str, method: str, op: str | None, user: User | None
          ) -> tuple[Operation, dict[str, str]]:
     """The operation, and what the path's placeholders stand for.
 
-    :param path: below ``ROOT``, placeholders already unquoted
+    :param path: below ``ROOT``, as it was sent
     :raises ApiError: no such path, verb or operation, or not for this user
     """
     for template, pattern in _PATTERNS.items():
         match = pattern.fullmatch(path)
         if match:
-            return _choose(_TABLE[template], method, op, user), match.groupdict()
+            part = {name: urllib.parse.unquote(text)
+                    for name, text in match.groupdict().items()}
+            return _choose(_TABLE[template], method, op, user), part
     raise ApiError(404, f"Unknown API endpoint: {ROOT}{path}.")
 
 
