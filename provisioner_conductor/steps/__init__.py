@@ -1,5 +1,14 @@
 """Step functions that flows are made of. Importing this package registers them all."""
 
-from provisioner_conductor.steps import agent, boot, children, network, node, power, site
+from provisioner_conductor.steps import (
+    agent,
+    boot,
+    children,
+    external,
+    network,
+    node,
+    power,
+    site,
+)
 
-__all__ = ["agent", "boot", "children", "network", "node", "power", "site"]
+__all__ = ["agent", "boot", "children", "external", "network", "node", "power", "site"]
