@@ -32,6 +32,13 @@ class Stuck:
     remedy: str
 
 
+@dataclasses.dataclass(frozen=True)
+class OwnImage:
+    """An image that the deploying service has itself, under this name."""
+
+    name: str
+
+
 Next = Start | Reached | Stuck
 
 _PREPARE = {states.ENROLL: "manage", states.INSPECT_FAILED: "inspect",
@@ -42,13 +49,16 @@ _DESTROY_FROM = frozenset({states.ACTIVE, states.DEPLOY_FAILED, states.DEPLOY_WA
                            states.RESCUE, states.RESCUE_FAILED, states.SERVICE_FAILED})
 
 
-def instance_info(image: Image) -> dict:
-    """What the deploy interface needs to know of an image of the design."""
+def instance_info(image: Image | OwnImage) -> dict:
+    """What the deploy interface needs to know of an image."""
+    if isinstance(image, OwnImage):
+        return {"image_source": image.name}
     return {"image_source": image.url, "image_os_hash_algo": "sha256",
             "image_os_hash_value": image.sha256, "image_disk_format": image.disk_format}
 
 
-def next_for(action: str, node: sa.Row, done: Iterable[str], image: Image | None) -> Next:
+def next_for(action: str, node: sa.Row, done: Iterable[str],
+             image: Image | OwnImage | None) -> Next:
     """What ``node`` needs next for a site action.
 
     :param done: verbs that children of this task have carried out on it already
@@ -79,7 +89,7 @@ def _prepare(node: sa.Row, done: set[str]) -> Next:
     return _stuck(node, states.AVAILABLE)
 
 
-def _deploy(node: sa.Row, done: set[str], image: Image | None) -> Next:
+def _deploy(node: sa.Row, done: set[str], image: Image | OwnImage | None) -> Next:
     state = node.provision_state
     if state == states.ACTIVE:
         return _deployed(node, done, image)
@@ -92,9 +102,10 @@ def _deploy(node: sa.Row, done: set[str], image: Image | None) -> Next:
                  "Run prepare_nodes first.")
 
 
-def _deployed(node: sa.Row, done: set[str], image: Image | None) -> Next:
-    wanted = image.sha256 if image else None
-    have = node.instance_info.get("image_os_hash_value")
+def _deployed(node: sa.Row, done: set[str], image: Image | OwnImage | None) -> Next:
+    told = instance_info(image) if image else {}
+    key = "image_source" if isinstance(image, OwnImage) else "image_os_hash_value"
+    wanted, have = told.get(key), node.instance_info.get(key)
     if wanted in (None, have):
         return Reached("" if done else "already deployed")
     return Stuck(f"Node {node.name} is active with another image than the design names.",

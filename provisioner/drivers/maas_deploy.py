@@ -103,7 +103,8 @@ def _allocate(machine: Handle, args: Mapping[str, Any]) -> Progress:
         raise work.refuse(record, "allocated", "Bring it to Ready in MAAS, or release it there.")
     record = machine.region("POST", "machines/", "allocate", system_id=machine.system_id,
                             agent_name=AGENT_NAME)
-    machine.operate("set_workload_annotations", **{OWNER: machine.node.uuid})
+    marks = (layout_of(machine.node).get("platform") or {}).get("annotations") or {}
+    machine.operate("set_workload_annotations", **marks, **{OWNER: machine.node.uuid})
     return work.over(record)
 
 

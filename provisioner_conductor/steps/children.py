@@ -90,7 +90,7 @@ def _why(kid: sa.Row) -> str:
 
 def _advance(context: Context, tally: Tally, row: sa.Row, done: list[str]) -> None:
     site = design_of(context).site
-    image = site.image_of(site.node(row.name))
+    image = _image(context, site, row)
     following = progress.next_for(context.task.action, row, done, image)
     if isinstance(following, progress.Start):
         tally.waiting.append((row.name, following))
@@ -100,6 +100,14 @@ def _advance(context: Context, tally: Tally, row: sa.Row, done: list[str]) -> No
             tally.notes[row.name] = following.note
     else:
         tally.bad[row.name] = f"{following.message} {following.remedy}"
+
+
+def _image(context: Context, site, row: sa.Row):
+    """The node's image; one of the deploying service's own where that deploys by name."""
+    wanted = site.node(row.name)
+    if wanted.image and context.services.hardware.interface(row, "deploy").external:
+        return progress.OwnImage(wanted.image)
+    return site.image_of(wanted)
 
 
 def _start(context: Context, tally: Tally, rows: dict[str, sa.Row]) -> int:
