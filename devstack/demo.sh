@@ -45,6 +45,8 @@ start() {
     PYTHONWARNINGS=ignore setsid "$@" >"$HOME_DIR/$name.log" 2>&1 </dev/null 9>&- 8>&- &
     echo $! >"$HOME_DIR/$name.pid"
     PIDS+=($!)
+    # One that is killed on purpose needs no obituary of the shell's.
+    disown $!
 }
 
 stop_all() {
@@ -52,8 +54,11 @@ stop_all() {
     trap - EXIT INT TERM
     if [ -n "$keep" ] && [ "$status" -eq 0 ]; then return 0; fi
     for pid in ${PIDS[@]+"${PIDS[@]}"}; do kill "$pid" 2>/dev/null || true; done
-    for pid in ${PIDS[@]+"${PIDS[@]}"}; do wait "$pid" 2>/dev/null || true; done
-    [ -z "$services" ] || services_stop_below "$services"
+    for pid in ${PIDS[@]+"${PIDS[@]}"}; do until_true 30 gone "$pid" || kill -9 "$pid"; done
+    if [ -n "$services" ]; then
+        services_stop_below "$services" 2>/dev/null
+        rm -rf "$services"
+    fi
     if [ "$status" -ne 0 ]; then
         printf '\nThe demo failed; logs are in %s\n' "$HOME_DIR" >&2
     fi

@@ -65,6 +65,9 @@ def _image_url(control: str) -> str:
 
 def _elsewhere(url: str, killed_at: float) -> None:
     """Steps that began on one conductor and ended on the other."""
+    answer = requests.get(f"{url}/v1/nodes", params={"fields": "uuid,name"},
+                          headers={"X-OpenStack-Ironic-API-Version": "1.78"}, timeout=30)
+    names = {node["uuid"]: node["name"] for node in answer.json()["nodes"]}
     started: dict[tuple, str] = {}
     after, moved = 0, []
     while True:
@@ -75,7 +78,7 @@ def _elsewhere(url: str, killed_at: float) -> None:
             if event["kind"] == "step.started":
                 started.setdefault(key, event["conductor"])
             elif event["kind"] == "step.done" and started.get(key) != event["conductor"]:
-                moved.append((event["node_name"] or event["node"] or "site", event["data"]["step"],
+                moved.append((names.get(event["node"], "site"), event["data"]["step"],
                               started.get(key), event["conductor"]))
         if len(events) < 1000:
             break
@@ -84,7 +87,7 @@ def _elsewhere(url: str, killed_at: float) -> None:
           f"({len(moved)}; c1 was killed at {time.strftime('%H:%M:%S', time.gmtime(killed_at))} "
           "UTC):")
     for node, step, origin, heir in moved:
-        print(f"  {node:<38}{step:<22}{origin} -> {heir}")
+        print(f"  {node:<14}{step:<22}{origin} -> {heir}")
 
 
 def result(url: str, control: str, site: str, killed: str | None = None) -> int:

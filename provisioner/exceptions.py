@@ -17,6 +17,7 @@
     │   ├── Duplicate                a unique value is taken                Duplicate
     │   ├── NodeBusy                 another task has the node              NodeBusy
     │   ├── NodeAssociated           an instance is on the node             NodeAssociated
+    │   ├── PlanStale                the world has moved since the plan     PlanStale
     │   └── Changed                  somebody else wrote meanwhile          Changed
     ├── Unavailable                  no conductor, no worker: come back     Unavailable
     ├── FenceLost                    another owner has taken the work       FenceLost
@@ -60,6 +61,7 @@ class ProvisionerError(Exception):
 
 class Invalid(ProvisionerError):
     code = "InvalidRequest"
+    remedy = "Correct the request and send it again."
 
 
 class InvalidState(Invalid):
@@ -121,6 +123,13 @@ class NodeAssociated(Conflict):
     code = "NodeAssociated"
 
 
+class PlanStale(Conflict):
+    """``where["moved"]`` is a list of sentences that say what."""
+
+    code = "PlanStale"
+    remedy = "Make a new plan, look at it, and apply that one."
+
+
 class Changed(Conflict):
     code = "Changed"
     remedy = "Read it again and repeat the request."
@@ -165,14 +174,17 @@ class LoginRefused(HardwareError):
 
 class RequestRefused(HardwareError):
     code = "RequestRefused"
+    remedy = "Look at the event log of the machine, mend the cause, then repeat the request."
 
 
 class Unsupported(HardwareError):
     code = "Unsupported"
+    remedy = "Ask for something that this hardware offers, or choose another interface."
 
 
 class HardwareTimeout(HardwareError):
     code = "HardwareTimeout"
+    remedy = "Look at the machine's console and its BMC, mend the cause, then repeat the request."
 
 
 def _subclasses(cls):

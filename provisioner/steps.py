@@ -87,7 +87,20 @@ class Failed:
     write: Callable[[Any], None] | None = None
 
 
-Outcome = Done | Wait | Failed
+@dataclasses.dataclass(frozen=True)
+class Parked:
+    """Nobody can tell what has become of the step, and running it twice may do harm.
+
+    :ivar why: what happened, one sentence; a person decides how the task goes on
+    """
+
+    why: str
+    result: dict | None = None
+    node: dict | None = None
+    write: Callable[[Any], None] | None = None
+
+
+Outcome = Done | Wait | Failed | Parked
 
 
 @dataclasses.dataclass(frozen=True)

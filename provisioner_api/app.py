@@ -180,10 +180,14 @@ def _body(request: flask.Request, most: int) -> bytes:
 
     :raises RequestEntityTooLarge:
     """
+    too_large = RequestEntityTooLarge(
+        f"The body is too large: at most {most} bytes are taken here. Send less at a time.")
+    if (request.content_length or 0) > most:
+        raise too_large
     request.max_content_length = most if request.content_length is not None else most + 1
     raw = request.get_data(cache=False)
     if len(raw) > most:
-        raise RequestEntityTooLarge()
+        raise too_large
     return raw
 
 

@@ -69,10 +69,13 @@ def translate(error: Exception) -> exceptions.ProvisionerError:
 
 
 def _duplicate(error: db_exception.DBDuplicateEntry) -> exceptions.Duplicate:
-    columns = [re.sub(r"^(uq|ix)_[a-z]+_", "", column) for column in error.columns or ()]
-    names = ", ".join(column.split(".")[-1] for column in columns)
-    return exceptions.Duplicate(f"Another one with the same {names or 'value'} already exists.",
-                                remedy="Choose another, or use the one that exists.")
+    # PostgreSQL tells the constraint, SQLite the column, MariaDB the one as if it were the other.
+    told = getattr(getattr(error.inner_exception, "orig", None), "diag", None)
+    names = [told.constraint_name] if told is not None else error.columns or ()
+    columns = [re.sub(r"^(uq|ix)_[a-z]+_", "", name).split(".")[-1] for name in names]
+    return exceptions.Duplicate(
+        f"Another one with the same {', '.join(columns) or 'value'} already exists.",
+        remedy="Choose another, or use the one that exists.")
 
 
 def fault(error: exceptions.ProvisionerError, request_id: str) -> dict:

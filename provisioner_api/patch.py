@@ -58,8 +58,8 @@ def _operation(item: Any, allowed: Collection[str]) -> Operation:
         raise exceptions.Invalid(f"JSON patch operation {item['op']} needs a value.")
     path = _pointer(item["path"])
     if path[0] not in allowed:
-        raise exceptions.Invalid(f"Cannot patch {item['path']}. Only the following can be "
-                                 f"updated: {', '.join(sorted(allowed))}")
+        raise exceptions.Invalid(f"Cannot patch {item['path']}.", field=path[0], remedy=(
+            f"Only the following can be updated: {', '.join(sorted(allowed))}"))
     return Operation(item["op"], path, item.get("value"))
 
 

@@ -15,7 +15,7 @@ from provisioner import exceptions, states
 from provisioner.db import events, fences, nodes, ports, signals, tasks
 from provisioner.db.session import Transaction
 from provisioner.rpc.client import TaskRequest
-from provisioner_conductor import flows
+from provisioner_conductor import flows, planning, recovery
 from provisioner_conductor.context import Services
 from provisioner_conductor.flows.base import Flow, Request
 
@@ -27,7 +27,7 @@ class Acceptor:
         self._services = services
         self._special: dict[str, Callable[[Transaction, TaskRequest], str]] = {
             "abort": self._abort, "retry": self._retry, "resume": self._unpark,
-            "skip": self._unpark, "fail": self._unpark}
+            "skip": self._unpark, "fail": self._unpark, planning.APPLY: self._apply}
 
     def accept(self, request: TaskRequest) -> str:
         """The uuid of the task that the request makes, or has made before.
@@ -51,11 +51,14 @@ class Acceptor:
         if tx.read_now() > datetime.datetime.fromisoformat(request.not_after):
             raise exceptions.Unavailable("The request came too late to be accepted.")
         if request.action in self._special:
-            return self._special[request.action](tx, request)
+            return self._again(tx, request) or self._special[request.action](tx, request)
         flow = flows.get(request.action)
         if flow.site:
             return self._accept_site(tx, request, flow)
         return accept_node(tx, self._services, request, flow)
+
+    def _apply(self, tx: Transaction, request: TaskRequest) -> str:
+        return planning.apply(tx, self._services.conf.conductor, request)
 
     def _accept_site(self, tx: Transaction, request: TaskRequest, flow: Flow) -> str:
         plan = flow.plan(Request(None, request.args, self._services.conf.conductor))
@@ -65,6 +68,16 @@ class Acceptor:
         events.append(tx, events.Event(kind="task.accepted", task=uuid, user=request.user,
                                        message=f"Task {request.action} accepted"))
         return uuid
+
+    @staticmethod
+    def _again(tx: Transaction, request: TaskRequest) -> str | None:
+        """The task that this very request has reopened before, or None."""
+        task = request.args.get("task")
+        known = [row for row in signals.of(tx, task) if row.kind == recovery.REOPENED
+                 and row.data.get("key") == request.request_key] if task else []
+        if any(row.data.get("digest") != request.request_digest for row in known):
+            raise exceptions.KeyReused("This Idempotency-Key was used for another request.")
+        return task if known else None
 
     def _abort(self, tx: Transaction, request: TaskRequest) -> str:
         """Signal the node's task to stop. A state that only an event leaves is left by it."""
@@ -99,16 +112,40 @@ class Acceptor:
             if step.state == "parked":
                 tasks.update_step(tx, task.uuid, step.position, state=new_state)
         if task.node is not None:
-            node = nodes.require(tx, task.node)
-            if node.task is not None:
-                raise exceptions.NodeBusy(f"Node {node.name or node.uuid} has another task.")
-            fences.supersede(tx, node, task.uuid)
-            nodes.update_engine(tx, node.uuid, {
-                "provision_state": (task.result or {}).get("parked_in", node.provision_state),
-                "provision_updated_at": tx.now(), "maintenance": False, "fault": None,
-                "maintenance_reason": None, "last_error": None})
-        _reopen(tx, task, request)
+            _back_on_node(tx, task)
+        _reopen(tx, task, request, error=task.error if new_state == "failed" else None)
         return task.uuid
+
+
+def _back_on_node(tx: Transaction, task: sa.Row) -> None:
+    """Give a parked task its node back, in the state in which it was parked.
+
+    :raises NodeBusy: if the node has another task
+    :raises InvalidState: if another task has moved the node since: what it has put there must
+        not be overwritten
+    """
+    node = nodes.require(tx, task.node)
+    if node.task is not None:
+        raise exceptions.NodeBusy(f"Node {node.name or node.uuid} has another task.")
+    values: dict = {"last_error": None}
+    if flows.get(task.action).provision:
+        values.update(_state_before(tx, task, node))
+    if node.fault:
+        values.update(maintenance=False, fault=None, maintenance_reason=None)
+    fences.supersede(tx, node, task.uuid)
+    nodes.update_engine(tx, node.uuid, values)
+
+
+def _state_before(tx: Transaction, task: sa.Row, node: sa.Row) -> dict:
+    before = task.result["parked_in"]
+    later = [row for row in tasks.find(tx, tasks.TaskFilter(node=node.uuid))
+             if row.id > task.id and flows.get(row.action).provision]
+    if later or states.TRANSITIONS[before].get("fail") != node.provision_state:
+        raise exceptions.InvalidState(
+            f"Node {node.name or node.uuid} has moved on since task {task.uuid} was parked.",
+            remedy="Ask for a new verb instead.", node=node.uuid, task=task.uuid)
+    return {"provision_state": before, "provision_updated_at": tx.now(),
+            "target_provision_state": node.target_provision_state or states.TARGETS[before]}
 
 
 def _ended_task(tx: Transaction, request: TaskRequest, allowed: tuple[str, ...]) -> sa.Row:
@@ -124,7 +161,9 @@ def _ended_task(tx: Transaction, request: TaskRequest, allowed: tuple[str, ...])
 
 def _reopen(tx: Transaction, task: sa.Row, request: TaskRequest, **values) -> None:
     tasks.update(tx, task.uuid, state=tasks.RUNNABLE, due_at=tx.now(), finished_at=None,
-                 error=None, **values)
+                 **{"error": None, **values})
+    signals.send(tx, task.uuid, recovery.REOPENED, {
+        "key": request.request_key, "digest": request.request_digest}, request.user)
     events.append(tx, events.Event(
         kind=f"task.{request.action}", node=task.node, task=task.uuid, user=request.user,
         message=f"Task {task.action}: {request.action} asked for",
@@ -147,7 +186,8 @@ def accept_node(tx: Transaction, services: Services, request: TaskRequest, flow:
     node = nodes.require(tx, request.node)
     if flow.provision:
         states.next_state(node.provision_state, flow.event)
-    _refuse(node, flow)
+    flow.refuse(node)
+    node = _keep(tx, node, request, flow)
     hardware = services.hardware
     hardware.validate(node, ports.of_node(tx, node.uuid), flow.validates)
     plan = flow.plan(Request(node, request.args, services.conf.conductor,
@@ -158,20 +198,21 @@ def accept_node(tx: Transaction, services: Services, request: TaskRequest, flow:
         _supersede(tx, node, flow)
     fences.supersede(tx, node, uuid if plan else None)
     _move(tx, node, flow, bool(plan))
+    if parentage and not plan:
+        signals.send(tx, parentage["parent"], "child", {"task": uuid, "state": tasks.SUCCEEDED})
     events.append(tx, events.Event(
         kind="task.accepted", node=node.uuid, task=uuid, user=request.user,
         message=f"Task {request.action} accepted", data={"action": request.action}))
     return uuid
 
 
-def _refuse(node: sa.Row, flow: Flow) -> None:
-    if node.maintenance and not flow.maintenance:
-        raise exceptions.InMaintenance(
-            f"The {flow.action} operation can't be performed on node {node.uuid} because it's "
-            "in maintenance mode.", node=node.uuid)
-    if node.protected and flow.action in ("rebuild", "delete"):
-        raise exceptions.NodeProtected(f"Node {node.name or node.uuid} is protected.",
-                                       node=node.uuid)
+def _keep(tx: Transaction, node: sa.Row, request: TaskRequest, flow: Flow) -> sa.Row:
+    """The node with the arguments that stay with its instance; their secrets are sealed."""
+    kept = {name: request.args[name] for name in flow.keeps if request.args.get(name) is not None}
+    if not kept:
+        return node
+    nodes.update_engine(tx, node.uuid, {"instance_info": {**node.instance_info, **kept}})
+    return nodes.require(tx, node.uuid)
 
 
 def _supersede(tx: Transaction, node: sa.Row, flow: Flow) -> None:
@@ -181,9 +222,10 @@ def _supersede(tx: Transaction, node: sa.Row, flow: Flow) -> None:
             f"Node {node.name or node.uuid} is locked by host {node.reservation or 'another'}, "
             "please retry after the current operation is completed.", node=node.uuid)
     old = tasks.get(tx, node.task)
-    tasks.update(tx, old.uuid, state=tasks.CANCELLED, finished_at=tx.now(), wait_for=None,
-                 error={"code": "Superseded", "message": "A delete took its place.",
-                        "remedy": "", "where": {}})
+    tasks.update(tx, old.uuid, state=tasks.CANCELLED, incarnation=None, finished_at=tx.now(),
+                 wait_for=None, wait_late=None, deadline=None, error={
+                     "code": "Superseded", "message": "A delete took its place.",
+                     "remedy": "", "where": {}})
     if old.parent is not None:
         signals.send(tx, old.parent, "child", {"task": old.uuid, "state": tasks.CANCELLED})
 

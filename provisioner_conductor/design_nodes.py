@@ -98,7 +98,21 @@ def _port(tx: Transaction, node: str, mac: str) -> None:
 
 def _update(tx: Transaction, values: Mapping[str, Any], known: sa.Row,
             opened: Mapping[str, Any]) -> bool:
-    """Set what differs. Inventory adds to ``properties`` and ``extra``, so those are merged."""
+    """Set what differs."""
+    fresh = difference(values, known, opened)
+    if fresh:
+        nodes.update_user(tx, known, fresh)
+    return bool(fresh)
+
+
+def difference(values: Mapping[str, Any], known: sa.Row,
+               opened: Mapping[str, Any]) -> dict[str, Any]:
+    """The columns of a known node that must be written, as they should be.
+
+    Inventory adds to ``properties`` and ``extra``, so those are merged.
+
+    :raises InvalidState: if the driver differs where it cannot change
+    """
     merged = {"properties": {**known.properties, **values["properties"]},
               "extra": {**known.extra, **values["extra"]}}
     fresh = {key: value for key, value in merged.items() if getattr(known, key) != value}
@@ -111,6 +125,4 @@ def _update(tx: Transaction, values: Mapping[str, Any], known: sa.Row,
                 remedy="Destroy it first.")
         fresh.update({key: value for key, value in values.items()
                       if key == "driver" or key.endswith("_interface")})
-    if fresh:
-        nodes.update_user(tx, known, fresh)
-    return bool(fresh)
+    return fresh

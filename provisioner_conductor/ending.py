@@ -30,15 +30,16 @@ def finish(tx: Transaction, fence: Fence, task: sa.Row, decision: Finish) -> Non
          severity=severity, data={"action": task.action})
 
 
-def park(tx: Transaction, fence: Fence, task: sa.Row, step: sa.Row) -> None:
+def park(tx: Transaction, fence: Fence, task: sa.Row, step: sa.Row,
+         why: str | None = None) -> None:
     """End the attempt: only a person may say how this step goes on."""
     error = {"code": "Parked", "step": step.name,
-             "message": f"Step {step.name} was interrupted and may not be run twice.",
+             "message": why or f"Step {step.name} was interrupted and may not be run twice.",
              "remedy": "Look at the machine, then resume, skip or fail the task.",
              "where": {"node": task.node, "step": step.name}}
     steps.check_transition(step.state, steps.PARKED)
     tasks.update_step(tx, task.uuid, step.position, state=steps.PARKED, error=error)
-    node = nodes.get(tx, task.node) if task.node else None
+    node = nodes.by_uuid(tx, task.node) if task.node else None
     if node is not None:
         tasks.update(tx, task.uuid, result={**(task.result or {}),
                                             "parked_in": node.provision_state})
@@ -61,7 +62,7 @@ def _close(tx: Transaction, fence: Fence, task: sa.Row, values: dict) -> None:
 def _end_node(tx: Transaction, fence: Fence, task: sa.Row, state: str,
               error: dict | None = None) -> None:
     """Bring the node to the state in which the task leaves it, and let it go."""
-    node, flow = nodes.get(tx, task.node), flows.get(task.action)
+    node, flow = nodes.by_uuid(tx, task.node), flows.get(task.action)
     values = {"task": None, "target_power_state": None, "clean_step": {}, "deploy_step": {}}
     if state == tasks.SUCCEEDED:
         event = flow.final_event(task)

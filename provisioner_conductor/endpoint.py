@@ -11,12 +11,13 @@ from oslo_log import log
 from provisioner import exceptions
 from provisioner.db import agents, fences, nodes, ports
 from provisioner.db.session import OUTAGE
-from provisioner.rpc.client import TaskRequest
+from provisioner.rpc.client import PlanRequest, TaskRequest
 from provisioner_conductor.accept import Acceptor
 from provisioner_conductor.channel import Guard
 from provisioner_conductor.context import Services
 from provisioner_conductor.journal import note
 from provisioner_conductor.lease import Lease
+from provisioner_conductor.planning import Planner
 from provisioner_conductor.sweep import Sweeper
 
 LOG = log.getLogger(__name__)
@@ -53,6 +54,7 @@ class Endpoint:
         self._lease = lease
         self._sweeper = sweeper
         self._acceptor = Acceptor(services)
+        self._planner = Planner(services)
 
     @answers
     def accept(self, request: dict) -> dict:
@@ -61,6 +63,12 @@ class Endpoint:
         task = self._acceptor.accept(TaskRequest(**known))
         self._services.hint(task)
         return {"task": task}
+
+    @answers
+    def plan(self, request: dict) -> dict:
+        """A :class:`PlanRequest` as plain data -> ``{"plan": uuid}`` of a row; no hardware."""
+        known = {key: request[key] for key in PlanRequest.__dataclass_fields__ if key in request}
+        return {"plan": self._planner.make(PlanRequest(**known))}
 
     def hint(self, context, tasks: list[str]) -> None:
         """Tasks may be runnable: look soon."""
@@ -75,23 +83,23 @@ class Endpoint:
         return {"interfaces": self._services.hardware.report(row, own)}
 
     @answers
-    def hardware(self, node: str, kind: str, method: str, arguments: dict) -> dict:
+    def hardware(self, node: str, kind: str, verb: str, arguments: dict) -> dict:
         """One verb of at most ten seconds: take, call, release -> ``{"result": ...}``."""
-        if method not in HARDWARE_CALLS.get(kind, ()):
-            raise exceptions.Invalid(f"{kind}.{method} cannot be called like this.")
+        if verb not in HARDWARE_CALLS.get(kind, ()):
+            raise exceptions.Invalid(f"{kind}.{verb} cannot be called like this.")
         with self._services.database.reader() as tx:
             row = nodes.require(tx, node)
             own, agent = ports.of_node(tx, row.uuid), agents.get(tx, row.uuid)
         incarnation = self._lease.current
         machine = self._services.hardware.machine(row, own, agent, Guard(incarnation))
-        if method in PLAIN_CALLS:
-            return {"result": getattr(machine.interface(kind), method)()}
+        if verb in PLAIN_CALLS:
+            return {"result": getattr(machine.interface(kind), verb)()}
         with self._services.database.writer() as tx:
             fence = fences.take_node(tx, row, incarnation.holder)
         try:
-            result = machine.call(kind, method, *arguments.values())
+            result = machine.call(kind, verb, **arguments)
         finally:
-            self._release(fence, f"{kind}.{method}", arguments)
+            self._release(fence, f"{kind}.{verb}", arguments)
         return {"result": result}
 
     def _release(self, fence: fences.Fence, what: str, arguments: dict) -> None:

@@ -9,6 +9,7 @@ outside of any transaction. The engine names no flow.
 import dataclasses
 
 import sqlalchemy as sa
+from oslo_db import exception as db_exception
 from oslo_log import log
 
 from provisioner import exceptions, steps
@@ -23,6 +24,11 @@ LOG = log.getLogger(__name__)
 
 #: seconds between two tries to record while the database does not answer
 RECORD_RETRY = 0.5
+#: the database has understood and will not: no outage, though it may be a race that passes
+REFUSED = (db_exception.DBConstraintError, db_exception.DBDataError,
+           db_exception.DBDuplicateEntry, db_exception.DBReferenceError)
+#: tries to record what the database refuses
+REFUSED_TRIES = 3
 
 
 @dataclasses.dataclass
@@ -41,26 +47,21 @@ class Run:
 
 
 @dataclasses.dataclass(frozen=True)
-class Loaded:
-    """Rows of one task as one transaction sees them."""
+class Given:
+    """What was read on the way to a call, and need not be read again."""
 
-    task: sa.Row
-    steps: list
     node: sa.Row | None
-    ports: list
-    agent: sa.Row | None
     signals: list
+    wake: int
+    call: recovery.Call
 
 
-def load(tx: Transaction, uuid: str) -> Loaded:
-    """Everything a step may look at."""
+def require(tx: Transaction, uuid: str) -> sa.Row:
+    """The task's row. :raises FenceLost: if it is gone"""
     task = tasks.get(tx, uuid)
     if task is None:
         raise exceptions.FenceLost(f"Task {uuid} is gone.", task=uuid)
-    node = nodes.get(tx, task.node) if task.node else None
-    return Loaded(task, tasks.steps_of(tx, uuid), node,
-                  ports.of_node(tx, node.uuid) if node else [],
-                  agents.get(tx, node.uuid) if node else None, signals.of(tx, uuid))
+    return task
 
 
 class Engine:
@@ -92,16 +93,26 @@ class Engine:
             passing = isinstance(error, exceptions.HardwareError) and not isinstance(
                 error, exceptions.LoginRefused | exceptions.Unsupported)
             return steps.Failed(error.as_dict(), retryable=passing)
+        except REFUSED as error:
+            LOG.exception("Task %s: refused by the database", run.fence.task)
+            return steps.Failed(exceptions.ProvisionerError(
+                f"The database refused what step {context.step.name} wrote: "
+                f"{type(error).__name__}.", remedy="The conductor's log has the whole story.",
+                node=context.task.node).as_dict(), retryable=True)
 
     def _record(self, run: Run, context: Context | None,
                 outcome: steps.Outcome | None) -> Context | None:
         """Record, until the database says it has; the next call, or None."""
+        refused = 0
         while True:
             try:
                 following, run.version = self._services.database.write(
                     lambda tx: self._round(tx, run, context, outcome))
                 return following
             except OUTAGE as error:
+                refused += isinstance(error, REFUSED)
+                if refused == REFUSED_TRIES:
+                    raise
                 # Whether it happened is found out by the task's version, not by trying blindly.
                 LOG.warning("Task %s: record not confirmed: %s", run.fence.task, error)
                 run.guard.check()
@@ -114,14 +125,14 @@ class Engine:
         """
         def body(tx: Transaction) -> None:
             run.fence.lock(tx)
-            loaded = load(tx, run.fence.task)
-            if loaded.task.state in tasks.ENDED:
+            task = require(tx, run.fence.task)
+            if task.state in tasks.ENDED:
                 return
             failure = exceptions.ProvisionerError(
                 f"Internal error: {type(error).__name__}: {error}",
                 remedy="This is a bug; the conductor's log has the whole story.")
-            recording.bug(tx, run.fence, loaded.task, loaded.steps, failure)
-            ending.finish(tx, run.fence, tasks.get(tx, loaded.task.uuid),
+            recording.bug(tx, run.fence, task, tasks.steps_of(tx, task.uuid), failure)
+            ending.finish(tx, run.fence, tasks.get(tx, task.uuid),
                           recovery.Finish(tasks.FAILED))
         self._services.database.write(body)
 
@@ -132,48 +143,48 @@ class Engine:
         ``run.version`` is left alone: until the commit is known it says what was there before.
         """
         run.fence.lock(tx)
-        if context is not None and self._version(tx, run) == run.version:
+        uuid = run.fence.task
+        if context is not None and tasks.version_of(tx, uuid) == run.version:
             recording.outcome(tx, run.fence, context, outcome)
-        loaded = load(tx, run.fence.task)
-        following = None
-        if loaded.task.state not in tasks.ENDED and not self._has_waited(loaded, context):
-            following = self._next(tx, run, loaded)
-        if loaded.task.state == tasks.WAITING and isinstance(outcome, steps.Wait):
+        task, following = require(tx, uuid), None
+        if task.state not in tasks.ENDED and not self._has_waited(task, context):
+            following = self._next(tx, run, task)
+        if task.state == tasks.WAITING and isinstance(outcome, steps.Wait):
             run.due = outcome.poll
-        return following, self._version(tx, run)
+        return following, tasks.version_of(tx, uuid)
 
     @staticmethod
-    def _version(tx: Transaction, run: Run) -> int:
-        return tx.scalar(sa.select(tasks.tasks.c.version).where(
-            tasks.tasks.c.uuid == run.fence.task))
-
-    @staticmethod
-    def _has_waited(loaded: Loaded, context: Context | None) -> bool:
+    def _has_waited(task: sa.Row, context: Context | None) -> bool:
         """Whether the call just recorded ended in a wait, so that this worker is through."""
-        return context is not None and loaded.task.state in (tasks.WAITING, tasks.RUNNABLE)
+        return context is not None and task.state in (tasks.WAITING, tasks.RUNNABLE)
 
-    def _next(self, tx: Transaction, run: Run, loaded: Loaded) -> Context | None:
+    def _next(self, tx: Transaction, run: Run, task: sa.Row) -> Context | None:
         """Record what is next: a start, or the end of the task."""
-        stopped = next((row.kind for row in loaded.signals if row.kind in recovery.STOP), None)
-        decision = recovery.decide(loaded.task, loaded.steps, stopped, run.fence.epoch)
+        sent = signals.of(tx, task.uuid)
+        decision = recovery.decide(task, tasks.steps_of(tx, task.uuid),
+                                   recovery.stopped_by(sent), run.fence.epoch)
         if isinstance(decision, recovery.Call):
-            step = recording.start(tx, run.fence, loaded.task, decision)
-            return self._context(tx, run, step, decision)
+            node = nodes.by_uuid(tx, task.node) if task.node else None
+            resumed = recording.start(tx, run.fence, task, node, decision)
+            return self._context(tx, run, Given(
+                nodes.by_uuid(tx, task.node) if resumed else node, sent, task.wake,
+                decision))
         if isinstance(decision, recovery.Park):
-            ending.park(tx, run.fence, loaded.task, decision.step)
+            ending.park(tx, run.fence, task, decision.step)
         else:
-            ending.finish(tx, run.fence, loaded.task, decision)
+            ending.finish(tx, run.fence, task, decision)
         return None
 
-    def _context(self, tx: Transaction, run: Run, step: sa.Row,
-                 call: recovery.Call) -> Context:
-        loaded = load(tx, run.fence.task)
-        machine = None
-        if loaded.node is not None:
-            machine = self._services.hardware.machine(loaded.node, loaded.ports, loaded.agent,
-                                                      run.guard)
+    def _context(self, tx: Transaction, run: Run, given: "Given") -> Context:
+        """What the step whose start was just recorded gets to see."""
+        node, own, agent, machine = given.node, [], None, None
+        if node is not None:
+            own, agent = ports.of_node(tx, node.uuid), agents.get(tx, node.uuid)
+            machine = self._services.hardware.machine(node, own, agent, run.guard)
+        rows = tasks.steps_of(tx, run.fence.task)
+        step = next(row for row in rows if row.position == given.call.step.position)
         return Context(
-            services=self._services, fence=run.fence, task=loaded.task, step=step,
-            steps=loaded.steps, node=loaded.node, ports=loaded.ports, machine=machine,
-            agent=loaded.agent, signals=loaded.signals, now=tx.read_now(), attempt=call.attempt,
-            interrupted=call.interrupted)
+            services=self._services, fence=run.fence, task=require(tx, run.fence.task),
+            step=step, steps=rows, node=node, ports=own, machine=machine, agent=agent,
+            signals=given.signals, wake=given.wake, now=tx.read_now(), attempt=given.call.attempt,
+            interrupted=given.call.interrupted)

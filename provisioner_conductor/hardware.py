@@ -44,10 +44,13 @@ class Machine:
     def has(self, kind: str) -> bool:
         return self._hardware.type(self._node.driver).default(kind) is not None
 
-    def call(self, kind: str, method: str, *args: Any) -> Any:
-        """``interface.method(channel, view, *args)``. :raises HardwareError: :raises LeaseLost:"""
+    def call(self, kind: str, method: str, *args: Any, **named: Any) -> Any:
+        """``interface.method(channel, view, *args, **named)``.
+
+        :raises HardwareError: :raises LeaseLost:
+        """
         interface = self.interface(kind)
-        return getattr(interface, method)(self._channel(interface), self.view, *args)
+        return getattr(interface, method)(self._channel(interface), self.view, *args, **named)
 
     def _channel(self, interface: Interface):
         if interface.transport is None:

@@ -45,8 +45,10 @@ _PREPARE = {states.ENROLL: "manage", states.INSPECT_FAILED: "inspect",
             states.CLEAN_FAILED: "manage", states.ADOPT_FAILED: "manage"}
 _PREPARED = frozenset({states.AVAILABLE, states.ACTIVE, states.DEPLOY_FAILED})
 _DEPLOY_FROM = frozenset({states.AVAILABLE, states.DEPLOY_FAILED})
-_DESTROY_FROM = frozenset({states.ACTIVE, states.DEPLOY_FAILED, states.DEPLOY_WAIT, states.ERROR,
-                           states.RESCUE, states.RESCUE_FAILED, states.SERVICE_FAILED})
+#: states in which an instance is, or may be, on the machine
+INSTANCE_STATES = frozenset({
+    states.ACTIVE, states.DEPLOY_FAILED, states.DEPLOY_WAIT, states.ERROR, states.RESCUE,
+    states.RESCUE_FAILED, states.SERVICE_FAILED})
 
 
 def instance_info(image: Image | OwnImage) -> dict:
@@ -58,10 +60,12 @@ def instance_info(image: Image | OwnImage) -> dict:
 
 
 def next_for(action: str, node: sa.Row, done: Iterable[str],
-             image: Image | OwnImage | None) -> Next:
+             image: Image | OwnImage | None, rebuild: bool = False) -> Next:
     """What ``node`` needs next for a site action.
 
     :param done: verbs that children of this task have carried out on it already
+    :param rebuild: whether an instance of another image may be deleted for the one wanted; only
+        a plan, which has shown what that destroys, may say so
     """
     done = set(done)
     if action == "verify_nodes":
@@ -69,7 +73,7 @@ def next_for(action: str, node: sa.Row, done: Iterable[str],
     if action == "prepare_nodes":
         return _prepare(node, done)
     if action == "deploy_nodes":
-        return _deploy(node, done, image)
+        return _deploy(node, done, image, rebuild)
     return _destroy(node, done)
 
 
@@ -83,16 +87,18 @@ def _prepare(node: sa.Row, done: set[str]) -> Next:
     if state in _PREPARED:
         return Reached("" if done else "already prepared")
     if state == states.MANAGEABLE:
-        return Start("provide" if "inspect" in done else "inspect")
+        blind = node.inspect_interface == "no-inspect"
+        return Start("provide" if blind or "inspect" in done else "inspect")
     if state in _PREPARE:
         return Start(_PREPARE[state])
     return _stuck(node, states.AVAILABLE)
 
 
-def _deploy(node: sa.Row, done: set[str], image: Image | OwnImage | None) -> Next:
+def _deploy(node: sa.Row, done: set[str], image: Image | OwnImage | None,
+            rebuild: bool) -> Next:
     state = node.provision_state
     if state == states.ACTIVE:
-        return _deployed(node, done, image)
+        return _deployed(node, done, image, rebuild)
     if image is None:
         return Stuck(f"The design gives node {node.name} no image.",
                      "Set platform.image in its host profile, and define that image.")
@@ -102,19 +108,22 @@ def _deploy(node: sa.Row, done: set[str], image: Image | OwnImage | None) -> Nex
                  "Run prepare_nodes first.")
 
 
-def _deployed(node: sa.Row, done: set[str], image: Image | OwnImage | None) -> Next:
+def _deployed(node: sa.Row, done: set[str], image: Image | OwnImage | None,
+              rebuild: bool) -> Next:
     told = instance_info(image) if image else {}
     key = "image_source" if isinstance(image, OwnImage) else "image_os_hash_value"
     wanted, have = told.get(key), node.instance_info.get(key)
     if wanted in (None, have):
         return Reached("" if done else "already deployed")
+    if rebuild and not done & {"delete", "deploy"}:
+        return Start("delete")
     return Stuck(f"Node {node.name} is active with another image than the design names.",
-                 "Run destroy_nodes on it first; that destroys its data.")
+                 "Make a plan and apply it, or run destroy_nodes first; both destroy its data.")
 
 
 def _destroy(node: sa.Row, done: set[str]) -> Next:
     state = node.provision_state
-    if state in _DESTROY_FROM:
+    if state in INSTANCE_STATES:
         return Start("delete")
     if state in (states.AVAILABLE, states.MANAGEABLE, states.ENROLL):
         return Reached("" if done else "not deployed")

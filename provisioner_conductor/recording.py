@@ -8,9 +8,8 @@ import sqlalchemy as sa
 from provisioner import exceptions, states, steps
 from provisioner.db import nodes, tasks
 from provisioner.db.fences import Fence
-from provisioner.db.models import steps as steps_table
 from provisioner.db.session import Transaction
-from provisioner_conductor import recovery
+from provisioner_conductor import ending, recovery
 from provisioner_conductor.context import Context
 from provisioner_conductor.journal import fire, note
 
@@ -24,8 +23,12 @@ OUTAGE_GRACE = 30.0
 LONGEST_BACKOFF = 30.0
 
 
-def start(tx: Transaction, fence: Fence, task: sa.Row, call: recovery.Call) -> sa.Row:
-    """Record that a step's function is about to be called; the step's row as it now is."""
+def start(tx: Transaction, fence: Fence, task: sa.Row, node: sa.Row | None,
+          call: recovery.Call) -> bool:
+    """Record that a step's function is about to be called.
+
+    :returns: whether the node's provision state has resumed from a wait by it
+    """
     step, definition = call.step, steps.get(call.step.name)
     steps.check_transition(step.state, steps.STARTED)
     values = {"state": steps.STARTED, "attempt": call.attempt, "epoch": fence.epoch,
@@ -33,28 +36,21 @@ def start(tx: Transaction, fence: Fence, task: sa.Row, call: recovery.Call) -> s
     if step.started_at is None:
         values["started_at"] = tx.now()
     tasks.update_step(tx, task.uuid, step.position, **values)
+    begun = {} if task.started_at else {"started_at": tx.now()}
+    if fence.node:
+        begun["epoch"] = fence.epoch
     tasks.update(tx, task.uuid, state=tasks.RUNNING, incarnation=fence.holder.incarnation,
-                 started_at=sa.func.coalesce(tasks.tasks.c.started_at, tx.now()),
-                 run_until=tx.now(definition.run_limit + RUN_SLACK),
-                 **({"epoch": fence.epoch} if fence.node else {}))
-    _resume_state(tx, fence)
+                 run_until=tx.now(definition.run_limit + RUN_SLACK), **begun)
     if not call.again:
         how = " again, its end was not recorded" if step.state == steps.STARTED else ""
         note(tx, fence, "step.started", f"Step {step.name} started{how}",
              severity="info" if not how else "warning",
              data={"step": step.name, "position": step.position, "attempt": call.attempt,
                    "resumed": bool(how)})
-    return tx.one(sa.select(steps_table).where(
-        steps_table.c.task == task.uuid, steps_table.c.position == step.position))
-
-
-def _resume_state(tx: Transaction, fence: Fence) -> None:
-    """A provision state that waits for the agent resumes when a step runs."""
-    if fence.node is None:
-        return
-    node = nodes.get(tx, fence.node)
-    if states.can(node.provision_state, "resume"):
+    resumes = node is not None and states.can(node.provision_state, "resume")
+    if resumes:
         fire(tx, node, "resume")
+    return resumes
 
 
 def outcome(tx: Transaction, fence: Fence, context: Context, result: steps.Outcome) -> None:
@@ -66,12 +62,15 @@ def outcome(tx: Transaction, fence: Fence, context: Context, result: steps.Outco
     if isinstance(result, steps.Wait):
         result = _late(context, result)
     if isinstance(result, steps.Failed) and result.retryable and (
-            context.step.attempt < steps.get(context.step.name).attempts):
+            context.step.attempt < min(steps.get(context.step.name).attempts,
+                                       context.conf.step_attempts)):
         _try_again(tx, fence, context, result)
     elif isinstance(result, steps.Done):
         _done(tx, fence, context, result)
     elif isinstance(result, steps.Wait):
         _wait(tx, fence, context, result)
+    elif isinstance(result, steps.Parked):
+        ending.park(tx, fence, context.task, context.step, result.why)
     else:
         _failed(tx, fence, context, result)
 
@@ -86,7 +85,7 @@ def _done(tx: Transaction, fence: Fence, context: Context, result: steps.Done) -
     note(tx, fence, "step.done", f"Step {step.name} done",
          data={"step": step.name, "position": step.position})
     if step.event is not None:
-        fire(tx, nodes.get(tx, fence.node), step.event)
+        fire(tx, nodes.by_uuid(tx, fence.node), step.event)
 
 
 def _late(context: Context, wait: steps.Wait) -> steps.Wait | steps.Failed:
@@ -114,9 +113,9 @@ def _wait(tx: Transaction, fence: Fence, context: Context, wait: steps.Wait) -> 
                       result=wait.result if wait.result is not None else step.result,
                       deadline=deadline, error=None)
     _give_back(tx, fence, context, tasks.Waiting(
-        context.task.wake, wait.poll, wait.what, wait.late, deadline))
+        context.wake, wait.poll, wait.what, wait.late, deadline))
     if fence.node is not None and wait.what == "agent":
-        node = nodes.get(tx, fence.node)
+        node = nodes.by_uuid(tx, fence.node)
         if states.can(node.provision_state, "wait"):
             fire(tx, node, "wait")
     if first:
@@ -130,7 +129,7 @@ def _try_again(tx: Transaction, fence: Fence, context: Context, failed: steps.Fa
     tasks.update_step(tx, context.task.uuid, step.position, state=steps.WAITING,
                       attempt=step.attempt + 1, error=failed.error)
     _give_back(tx, fence, context, tasks.Waiting(
-        context.task.wake, pause, "retry", failed.error["message"], step.deadline))
+        context.wake, pause, "retry", failed.error["message"], step.deadline))
     note(tx, fence, "step.retry", f"Step {step.name} is tried again in {pause:.0f} s: "
          f"{failed.error['message']}", severity="warning",
          data={"step": step.name, "attempt": step.attempt, "error": failed.error})

@@ -14,6 +14,8 @@ from provisioner.db import tasks
 
 #: signals that end a task
 STOP = frozenset({"cancel", "abort"})
+#: signal of a person who has an ended task go on: what was asked before it no longer counts
+REOPENED = "reopened"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -47,6 +49,20 @@ class Park:
 
 
 Decision = Call | Finish | Park
+
+
+def stopped_by(found: Sequence[sa.Row]) -> str | None:
+    """The kind of the signal that asks the task to stop, if one does.
+
+    :param found: signals of the task, oldest first
+    """
+    stopped = None
+    for signal in found:
+        if signal.kind == REOPENED:
+            stopped = None
+        elif signal.kind in STOP and stopped is None:
+            stopped = signal.kind
+    return stopped
 
 
 def decide(task: sa.Row, step_rows: Sequence[sa.Row], stopped: str | None,

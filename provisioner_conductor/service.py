@@ -22,6 +22,7 @@ from provisioner_conductor.endpoint import Endpoint
 from provisioner_conductor.engine import Engine
 from provisioner_conductor.hardware import Hardware
 from provisioner_conductor.lease import Lease
+from provisioner_conductor.periodics import NodePeriodics
 from provisioner_conductor.power_sync import PowerSync
 from provisioner_conductor.sweep import Sweeper
 from provisioner_conductor.worker import Workers
@@ -59,7 +60,8 @@ class Conductor:
         view = MembershipView(database, clock)
         self.sweeper = Sweeper(self.services, self.lease, view)
         self.workers = Workers(Engine(self.services), conf.conductor.workers, self.sweeper.poke)
-        self._power = PowerSync(self.services, conf.conductor.host, view)
+        self._power = PowerSync(self.services, self.lease, view)
+        self._node_periodics = NodePeriodics(self.services, self.lease, view)
         self._server = transport.server(bus, conf.conductor.host,
                                         Endpoint(self.services, self.lease, self.sweeper))
         self._periodics = periodics.PeriodicWorker(
@@ -81,7 +83,7 @@ class Conductor:
         @periodics.periodic(spacing=DAILY, run_immediately=False)
         def house_keeping():
             self._guarded(self._prune)
-        return [power_sync, house_keeping]
+        return [power_sync, house_keeping, *self._node_periodics.callables()]
 
     def _guarded(self, job) -> None:
         if self.lease.current is None or self.lease.current.remaining() <= 0:

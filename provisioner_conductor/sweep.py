@@ -14,7 +14,9 @@ from oslo_log import log
 
 from provisioner import exceptions
 from provisioner.db import conductors, fences, tasks
-from provisioner.db.session import OUTAGE
+from provisioner.db.models import conductors as dead
+from provisioner.db.models import nodes
+from provisioner.db.session import OUTAGE, Transaction
 from provisioner.rpc.client import MembershipView
 from provisioner_conductor.channel import Guard
 from provisioner_conductor.context import Services
@@ -35,6 +37,7 @@ class Sweeper:
         self.workers: Workers | None = None
         self._changed = threading.Condition()
         self._look_at = math.inf
+        self._declared_at = -math.inf
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._loop, name="sweep", daemon=True)
 
@@ -80,12 +83,23 @@ class Sweeper:
         incarnation, conf = self._lease.current, self._services.conf.conductor
         if incarnation is None or incarnation.remaining() <= 0 or self._stopping.is_set():
             return 0
+        self._declare_dead(conf.sweep_interval)
+        with self._services.database.reader() as tx:
+            found = tasks.due(tx, incarnation.holder.incarnation, conf.lease_margin)
+            abandoned = tx.all(_abandoned(tx, conf.lease_margin))
+        for node in abandoned:
+            self._let_go(node, incarnation)
+        return sum(self._consider(row, incarnation) for row in found)
+
+    def _declare_dead(self, interval: float) -> None:
+        """Not at every poke: looks for work are many, and a lease ends once in a while."""
+        now = self._services.clock.elapsed()
+        if now - self._declared_at < interval / 2:
+            return
+        self._declared_at = now
         with self._services.database.writer() as tx:
             if conductors.declare_dead(tx):
                 LOG.warning("Declared conductors dead whose lease had ended")
-        with self._services.database.reader() as tx:
-            found = tasks.due(tx, incarnation.holder.incarnation, conf.lease_margin)
-        return sum(self._consider(row, incarnation) for row in found)
 
     def _consider(self, row: sa.Row, incarnation: Incarnation) -> bool:
         """Take one row of the list, if it is for us."""
@@ -109,6 +123,9 @@ class Sweeper:
         try:
             with self._services.database.writer() as tx:
                 fence = fences.take_task(tx, row, row.fence_epoch, incarnation.holder)
+                if fence is not None:
+                    # The limit is one of the step that was cut off: it must not cut off ours.
+                    tasks.update(tx, row.uuid, run_until=None)
         except OUTAGE as error:
             # If it has happened after all, the next sweep finds it as ours without a worker.
             LOG.warning("Take of task %s not confirmed: %s", row.uuid, error)
@@ -116,6 +133,15 @@ class Sweeper:
         if fence is None:
             return False
         return self.workers.submit(Run(fence, Guard(incarnation)))
+
+    def _let_go(self, node: sa.Row, incarnation: Incarnation) -> None:
+        """Free a node whose holder died in a hardware call: no task will."""
+        try:
+            with self._services.database.writer() as tx:
+                fence = fences.take_node(tx, node, incarnation.holder)
+                fence.release(tx)
+        except (exceptions.NodeBusy, *OUTAGE) as error:
+            LOG.info("Node %s is not let go: %s", node.uuid, error)
 
     def _give_up(self, row: sa.Row, run: Run) -> None:
         LOG.error("Task %s has overrun its step's limit; its channel is revoked", row.uuid)
@@ -127,3 +153,10 @@ class Sweeper:
         except (exceptions.FenceLost, *OUTAGE) as error:
             LOG.warning("Could not revoke task %s: %s", row.uuid, error)
         self.poke()
+
+
+def _abandoned(tx: Transaction, margin: float) -> sa.Select:
+    """Nodes without a task whose holder was declared dead ``margin`` seconds ago or earlier."""
+    return sa.select(nodes).join(
+        dead, dead.c.incarnation == nodes.c.incarnation).where(
+        nodes.c.task.is_(None), dead.c.dead.is_(True), dead.c.dead_at <= tx.now(-margin))

@@ -12,7 +12,7 @@ from oslo_log import log
 
 from provisioner import exceptions
 from provisioner.db.session import OUTAGE
-from provisioner_conductor.engine import Engine, Run
+from provisioner_conductor.engine import REFUSED, Engine, Run
 
 LOG = log.getLogger(__name__)
 
@@ -58,6 +58,9 @@ class Workers:
             self._engine.run(run)
         except (exceptions.FenceLost, exceptions.LeaseLost) as error:
             LOG.warning("Task %s stopped here: %s", run.fence.task, error)
+        except REFUSED as error:
+            LOG.exception("Task %s: the database refuses its record", run.fence.task)
+            self._record_bug(run, error)
         except OUTAGE as error:
             LOG.warning("Task %s stopped here, the database does not answer: %s",
                         run.fence.task, error)

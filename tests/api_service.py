@@ -118,8 +118,8 @@ class Bus:
     def validate(self, context, node: str) -> dict:
         return self.conductor.validate(node)
 
-    def hardware(self, context, node: str, kind: str, method: str, arguments: dict) -> dict:
-        return self.conductor.hardware(kind, method, arguments)
+    def hardware(self, context, node: str, kind: str, verb: str, arguments: dict) -> dict:
+        return self.conductor.hardware(kind, verb, arguments)
 
     def hint(self, context, tasks: list) -> None:
         self.conductor.hint(tasks)
@@ -147,15 +147,16 @@ def api(bus, tmp_path):
 class ApiService:
     """One API process's worth of application, and the accepting conductor beside it.
 
-    :param folder: of the test's own
+    :param where: a folder of the test's own, or the URL of an empty database
     :param options: of group ``api``
     """
 
-    def __init__(self, bus: Bus, folder, **options):
+    def __init__(self, bus: Bus, where, **options):
         self.conf = opts.load([], "provisioner-api")
         for name, value in {"require_agent_tls": False, **options}.items():
             self.conf.set_override(name, value, "api")
-        self.database = Database(f"sqlite:///{folder}/api.sqlite")
+        url = str(where)
+        self.database = Database(url if "://" in url else f"sqlite:///{url}/api.sqlite")
         models.metadata.create_all(self.database.engine)
         self.hostname = bus.hostname
         self.incarnation = str(uuid.uuid4())

@@ -133,7 +133,7 @@ class Client:
         deadline = time.monotonic() + seconds
         while (task := self.task(uuid))["state"] not in ENDED:
             assert time.monotonic() < deadline, f"{task['action']} has not ended: {task}"
-            time.sleep(0.2)
+            time.sleep(0.5)
         return task
 
     def run(self, action: str, digest: str, seconds: float = 120, **args) -> dict:

@@ -1,7 +1,6 @@
 """``provisioner``: the commands without OpenStack's client and without Keystone."""
 
 import argparse
-import importlib.metadata
 import os
 import sys
 import types
@@ -9,15 +8,19 @@ from collections.abc import Sequence
 
 from cliff import app, commandmanager
 
-from provisioner.cli import design, node, task
+from provisioner.cli import design, lock, node, plan, task
 from provisioner.cli.client import DEFAULT_URL, Client
+from provisioner.cli.commands import version
 
 #: words of a command to its class; the plug-in has the same ones (see ``setup.cfg``)
 COMMANDS = {
     "design validate": design.Validate, "design create": design.Create,
     "design list": design.List, "design show": design.Show,
     "design documents": design.Documents, "design effective": design.Effective,
-    "design delete": design.Delete,
+    "design delete": design.Delete, "design diff": design.Diff, "design schema": design.Schema,
+    "lock list": lock.List, "lock set": lock.Set, "lock delete": lock.Delete,
+    "plan": plan.Make, "plan list": plan.List, "plan show": plan.Show,
+    "plan apply": plan.Apply, "plan delete": plan.Delete,
     "task create": task.Create, "task list": task.List, "task show": task.Show,
     "task watch": task.Watch, "task cancel": task.Cancel, "task retry": task.Retry,
     "task resume": task.Resume, "task skip": task.Skip, "task fail": task.Fail,
@@ -28,17 +31,11 @@ _DESCRIPTION = """Bare-metal provisioning: site designs turned into running mach
 A site, from documents to running machines:
   provisioner design validate site.yaml
   provisioner design create site.yaml
-  provisioner task create prepare_site --site north --design 1f0c2a9b --watch
-  provisioner task create deploy_nodes --site north --watch
+  provisioner plan --site north --design 1f0c2a9b --save
+  provisioner plan apply 0b0f4f5e-7f5b-4b5e-8c5c-2d6a5a0c9f11 --watch
+  provisioner plan --site north
   provisioner node explain node-001
 """
-
-
-def _version() -> str:
-    try:
-        return importlib.metadata.version("provisioner")
-    except importlib.metadata.PackageNotFoundError:
-        return "unknown"
 
 
 class Shell(app.App):
@@ -48,8 +45,8 @@ class Shell(app.App):
         manager = commandmanager.CommandManager("provisioner.cli.none")
         for words, command in COMMANDS.items():
             manager.add_command(words, command)
-        super().__init__(description=_DESCRIPTION, version=_version(), command_manager=manager,
-                         deferred_help=True, **streams)
+        super().__init__(description=_DESCRIPTION, version=version() or "unknown",
+                         command_manager=manager, deferred_help=True, **streams)
         self.client_manager = types.SimpleNamespace()
 
     def build_option_parser(self, description, version, argparse_kwargs=None):

@@ -63,7 +63,7 @@ class _OfTask:
         return parser
 
 
-class _Watching(ShowOne):
+class Watching(ShowOne):
     """A command that shows a task, or with ``--watch`` follows it to its end."""
 
     def get_parser(self, prog_name):
@@ -96,7 +96,7 @@ def follow(client, uuid: str, stream) -> int:
         return 130
 
 
-class Create(_Watching):
+class Create(Watching):
     """Ask for an action on a site.
 
     Actions, in the order of a site's life: validate_design, verify_site, prepare_site,
@@ -226,7 +226,7 @@ class Watch(_OfTask, Command):
         return follow(self.client, parsed_args.task, self.app.stdout)
 
 
-class Cancel(_OfTask, _Watching):
+class Cancel(_OfTask, Watching):
     """Stop a task, and the parts it is made of, at the next safe point.
 
     Examples:
@@ -257,7 +257,7 @@ class Retry(Cancel):
                                 {"reason": parsed_args.reason})
 
 
-class _Decision(_OfTask, _Watching):
+class _Decision(_OfTask, Watching):
     """:cvar decision: last part of the path"""
 
     decision = ""

@@ -26,6 +26,9 @@ OPTS = [
     cfg.BoolOpt("force_power_state_during_sync", default=True,
                 help="Bring a machine back to the recorded power state, rather than record what "
                      "it is in."),
+    cfg.IntOpt("step_attempts", default=8, min=1,
+               help="Calls of a step, with growing pauses, before an error that may pass by itself "
+                    "(no answer, busy) fails its task. A step may be declared to allow fewer."),
     cfg.IntOpt("power_timeout", default=60, min=1,
                help="Seconds for a power change to show."),
     cfg.IntOpt("soft_power_off_timeout", default=600, min=1,

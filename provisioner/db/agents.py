@@ -11,9 +11,11 @@ import sqlalchemy as sa
 from provisioner.db.models import inventories, node_agents
 from provisioner.db.session import Transaction
 
+_OF_NODE = sa.select(node_agents).where(node_agents.c.node_uuid == sa.bindparam("node"))
+
 
 def get(tx: Transaction, node: str) -> sa.Row | None:
-    return tx.one(sa.select(node_agents).where(node_agents.c.node_uuid == node))
+    return tx.one(_OF_NODE, node=node)
 
 
 def reset(tx: Transaction, node: str) -> None:

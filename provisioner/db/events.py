@@ -11,7 +11,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from provisioner.db.models import events, new_uuid, nodes, tasks
-from provisioner.db.session import Transaction
+from provisioner.db.session import Transaction, dbnow
 
 
 @dataclasses.dataclass(frozen=True)
@@ -30,15 +30,32 @@ class Event:
     user: str | None = None
 
 
+def _counter(table: sa.Table) -> sa.Update:
+    """Count one event of the fence row ``:fence``."""
+    return sa.update(table).where(table.c.uuid == sa.bindparam("fence")).values(
+        event_sequence=table.c.event_sequence + 1)
+
+
+def _insertion(table: sa.Table) -> sa.Insert:
+    """Insert an event with the number that was just counted."""
+    number = sa.select(table.c.event_sequence).where(
+        table.c.uuid == sa.bindparam("fence")).scalar_subquery()
+    given = ("uuid", *(field.name for field in dataclasses.fields(Event)))
+    return sa.insert(events).values(
+        sequence=sa.func.coalesce(number, 0), created_at=dbnow(),
+        **{name: sa.bindparam(name) for name in given})
+
+
+# Built once: every record writes events, and building a statement costs more than running it.
+_COUNT = {"node": _counter(nodes), "task": _counter(tasks)}
+_INSERT = {"node": _insertion(nodes), "task": _insertion(tasks)}
+
+
 def append(tx: Transaction, event: Event) -> None:
     """Write an event. The fence row (node, or task without a node) must exist."""
-    table, key = (nodes, event.node) if event.node else (tasks, event.task)
-    counter = table.c.event_sequence
-    tx.execute(sa.update(table).where(table.c.uuid == key).values(event_sequence=counter + 1))
-    sequence = sa.select(counter).where(table.c.uuid == key).scalar_subquery()
-    tx.execute(sa.insert(events).values(
-        uuid=new_uuid(), sequence=sa.func.coalesce(sequence, 0), created_at=tx.now(),
-        **dataclasses.asdict(event)))
+    kind, key = ("node", event.node) if event.node else ("task", event.task)
+    tx.execute(_COUNT[kind], {"fence": key})
+    tx.execute(_INSERT[kind], {**vars(event), "uuid": new_uuid(), "fence": key})
 
 
 @dataclasses.dataclass(frozen=True)

@@ -51,8 +51,9 @@ class Fence:
 
         :raises FenceLost: if somebody else has taken the work
         """
-        table = self._table
-        held = tx.execute(sa.update(table).where(self._mine()).values(epoch=table.c.epoch))
+        held = tx.execute(_LOCK["task" if self.node is None else "node"], {
+            "fence": self.node or self.task, "mine": self.epoch,
+            "me": self.holder.incarnation})
         if held.rowcount != 1:
             raise exceptions.FenceLost(
                 f"Epoch {self.epoch} of {self.node or self.task} has ended.",
@@ -64,6 +65,16 @@ class Fence:
         if self.node is not None:
             values["reservation"] = None
         tx.execute(sa.update(self._table).where(self._mine()).values(**values))
+
+
+def _lock(table: sa.Table) -> sa.Update:
+    return sa.update(table).where(
+        table.c.uuid == sa.bindparam("fence"), table.c.epoch == sa.bindparam("mine"),
+        table.c.incarnation == sa.bindparam("me")).values(epoch=table.c.epoch)
+
+
+# Built once: every transaction of a worker begins with it.
+_LOCK = {"node": _lock(nodes), "task": _lock(tasks)}
 
 
 def free(table: sa.Table, me: Holder | None = None):

@@ -265,6 +265,20 @@ sites = sa.Table(
     _uuid("locked_by"),
     sa.Column("created_at", Time, nullable=False), sa.Column("updated_at", Time))
 
+#: what an action would do, as somebody has seen it; applied once, if nothing has moved since
+plans = sa.Table(
+    "plans", metadata, _id(), _uuid(nullable=False, unique=True),
+    sa.Column("request_key", sa.String(255), unique=True),
+    sa.Column("site", sa.String(255), nullable=False, index=True),
+    sa.Column("design", sa.String(64), nullable=False, index=True),
+    _json("actions", list),
+    sa.Column("node_filter", Json),
+    _json("document", dict), _json("world", dict), _json("totals", dict),
+    _flag("saved"),
+    _uuid("task"),                          # that applies it
+    sa.Column("user", sa.String(255)), sa.Column("project", sa.String(255)),
+    sa.Column("created_at", Time, nullable=False))
+
 build_data = sa.Table(
     "build_data", metadata, _id(),
     sa.Column("node_name", sa.String(255), nullable=False, index=True),

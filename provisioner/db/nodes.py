@@ -37,6 +37,13 @@ def get(tx: Transaction, ident: str) -> sa.Row | None:
     return (exact or found or [None])[0]
 
 
+_BY_UUID = sa.select(nodes).where(nodes.c.uuid == sa.bindparam("uuid"))
+
+
+def by_uuid(tx: Transaction, uuid: str) -> sa.Row | None:
+    return tx.one(_BY_UUID, uuid=uuid)
+
+
 def require(tx: Transaction, ident: str) -> sa.Row:
     """As :func:`get`. :raises NotFound:"""
     node = get(tx, ident)
@@ -201,6 +208,12 @@ def lock(tx: Transaction, uuid: str) -> None:
     tx.execute(sa.update(nodes).where(nodes.c.uuid == uuid).values(uuid=nodes.c.uuid))
 
 
+def lock_many(tx: Transaction, uuids: Iterable[str]) -> None:
+    """As :func:`lock`, for several nodes; two who lock the same ones may meet in a deadlock,
+    which the database ends and :meth:`Database.write` repeats."""
+    tx.execute(sa.update(nodes).where(nodes.c.uuid.in_(tuple(uuids))).values(uuid=nodes.c.uuid))
+
+
 def traits(tx: Transaction, uuids: Iterable[str]) -> dict[str, list[str]]:
     """Sorted traits of several nodes, by node uuid."""
     found: dict[str, list[str]] = {}
@@ -218,14 +231,43 @@ def set_traits(tx: Transaction, uuid: str, wanted: Iterable[str]) -> None:
         tx.execute(sa.insert(node_traits), rows)
 
 
-def for_power_sync(tx: Transaction, older_than: float, limit: int) -> list[sa.Row]:
-    """Nodes without a task whose power state was not read for ``older_than`` seconds."""
+def for_power_sync(tx: Transaction, older_than: float, limit: int,
+                   fault: str) -> list[sa.Row]:
+    """Nodes without a task whose power state was not read for ``older_than`` seconds.
+
+    :param fault: nodes in maintenance are left out, but for those with this fault
+    """
     return tx.all(sa.select(nodes).where(
-        nodes.c.task.is_(None), nodes.c.incarnation.is_(None), nodes.c.maintenance.is_(False),
+        nodes.c.task.is_(None), nodes.c.incarnation.is_(None),
+        sa.or_(nodes.c.maintenance.is_(False), nodes.c.fault == fault),
         nodes.c.target_power_state.is_(None),
         nodes.c.provision_state.not_in(states.SYNC_EXCLUDED),
         sa.or_(nodes.c.power_read_at.is_(None), nodes.c.power_read_at < tx.now(-older_than)),
     ).order_by(nodes.c.power_read_at, nodes.c.id).limit(limit))
+
+
+def touch_power(tx: Transaction, uuids: Iterable[str], early: float) -> None:
+    """These nodes' power states were read and are as recorded.
+
+    :param early: seconds by which the time is dated back, to spread the next readings
+    """
+    tx.execute(sa.update(nodes).where(nodes.c.uuid.in_(tuple(uuids))).values(
+        power_read_at=tx.now(-early)))
+
+
+def for_periodic(tx: Transaction, filters: dict[str, Any], limit: int) -> list[sa.Row]:
+    """Nodes without a task for which all of ``filters`` (column: value) hold."""
+    return tx.all(sa.select(nodes).where(
+        nodes.c.task.is_(None), nodes.c.incarnation.is_(None), nodes.c.maintenance.is_(False),
+        *[nodes.c[column] == value for column, value in filters.items()],
+    ).order_by(nodes.c.id).limit(limit))
+
+
+def record_periodic(tx: Transaction, node: sa.Row, values: dict[str, Any]) -> bool:
+    """Record what periodic work gave, unless somebody has had the node since it was read."""
+    return tx.execute(sa.update(nodes).where(
+        nodes.c.uuid == node.uuid, nodes.c.epoch == node.epoch, nodes.c.task.is_(None),
+        nodes.c.incarnation.is_(None)).values(**values)).rowcount == 1
 
 
 def record_power(tx: Transaction, node: sa.Row, values: dict[str, Any]) -> bool:

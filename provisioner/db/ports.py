@@ -66,15 +66,25 @@ def find(tx: Transaction, wanted: PortFilter, page: Page) -> list[sa.Row]:
     return tx.all(paged(tx, query, ports, page))
 
 
+_OF_NODE = sa.select(ports).where(ports.c.node_uuid == sa.bindparam("node")).order_by(ports.c.id)
+
+
 def of_node(tx: Transaction, node: str) -> list[sa.Row]:
     """All ports of a node, in the order they were made."""
-    return tx.all(sa.select(ports).where(ports.c.node_uuid == node).order_by(ports.c.id))
+    return tx.all(_OF_NODE, node=node)
 
 
 def nodes_of(tx: Transaction, addresses: Iterable[str]) -> list[str]:
     """uuids of the nodes that have a port with one of these (lower-case) addresses."""
     return [row.node_uuid for row in tx.all(sa.select(ports.c.node_uuid).where(
         ports.c.address.in_(tuple(addresses))).distinct())]
+
+
+def holders(tx: Transaction, addresses: Iterable[str]) -> dict[str, str]:
+    """(lower-case) address to the uuid of the node that has a port with it."""
+    return {row.address: row.node_uuid for row in tx.all(
+        sa.select(ports.c.address, ports.c.node_uuid).where(
+            ports.c.address.in_(tuple(addresses))))}
 
 
 def update(tx: Transaction, port: sa.Row, values: dict[str, Any]) -> None:

@@ -33,7 +33,10 @@ def send(tx: Transaction, task: str, kind: str, data: dict | None = None,
 WAKE_UPS = ("child", "heartbeat")
 
 
+_OF = sa.select(signals).where(signals.c.task == sa.bindparam("task"),
+                              signals.c.kind.not_in(WAKE_UPS)).order_by(signals.c.id)
+
+
 def of(tx: Transaction, task: str) -> list[sa.Row]:
     """The signals of a task that say something beyond "look again", oldest first."""
-    return tx.all(sa.select(signals).where(
-        signals.c.task == task, signals.c.kind.not_in(WAKE_UPS)).order_by(signals.c.id))
+    return tx.all(_OF, task=task)

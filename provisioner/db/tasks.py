@@ -83,8 +83,18 @@ def insert_steps(tx: Transaction, uuid: str, specs: Sequence[StepSpec], first: i
             for number, spec in enumerate(specs)])
 
 
+_BY_UUID = sa.select(tasks).where(tasks.c.uuid == sa.bindparam("uuid"))
+_VERSION = sa.select(tasks.c.version).where(tasks.c.uuid == sa.bindparam("uuid"))
+_STEPS = sa.select(steps).where(steps.c.task == sa.bindparam("uuid")).order_by(steps.c.position)
+
+
 def get(tx: Transaction, uuid: str) -> sa.Row | None:
-    return tx.one(sa.select(tasks).where(tasks.c.uuid == uuid))
+    return tx.one(_BY_UUID, uuid=uuid)
+
+
+def version_of(tx: Transaction, uuid: str) -> int:
+    """Moves with each change of the task under its fence."""
+    return tx.scalar(_VERSION, uuid=uuid)
 
 
 def by_request_key(tx: Transaction, key: str) -> sa.Row | None:
@@ -93,7 +103,7 @@ def by_request_key(tx: Transaction, key: str) -> sa.Row | None:
 
 def steps_of(tx: Transaction, uuid: str) -> list[sa.Row]:
     """The task's steps in order."""
-    return tx.all(sa.select(steps).where(steps.c.task == uuid).order_by(steps.c.position))
+    return tx.all(_STEPS, uuid=uuid)
 
 
 def steps_of_many(tx: Transaction, uuids: Iterable[str]) -> dict[str, list[sa.Row]]:

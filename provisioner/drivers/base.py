@@ -82,18 +82,38 @@ class TransportPool(Protocol):
         """Close every session that was opened."""
 
 
+@dataclasses.dataclass(frozen=True)
+class PeriodicSpec:
+    """Periodic work of a driver, as data; the conductor runs ``method`` and records its result.
+
+    :ivar purpose: what it is for, shown in logs
+    :ivar spacing: seconds between two runs for one node
+    :ivar method: name of a method ``(channel, node) -> dict`` of the interface; the plain result
+        is kept in the node's ``driver_internal_info`` under ``purpose``, and its ``health``
+        (``OK``, ``Warning``, ``Critical``) in the node's field of that name
+    :ivar filters: equality filters on node columns
+    """
+
+    purpose: str
+    spacing: float
+    method: str
+    filters: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+
+
 class Interface(abc.ABC):
     """Base of all interfaces.
 
     :cvar transport: kind of channel that the methods need, or None
     :cvar settings: keys of ``driver_info`` that this interface reads
     :cvar external: whether a bootstrapper does the work (:class:`External`)
+    :cvar periodics: work that the conductor shall do on idle nodes now and then
     """
 
     kind: ClassVar[str]
     transport: ClassVar[str | None] = None
     settings: ClassVar[tuple[Setting, ...]] = ()
     external: ClassVar[bool] = False
+    periodics: ClassVar[tuple[PeriodicSpec, ...]] = ()
 
     def validate(self, node: "NodeView") -> None:
         """Check the node's settings without touching hardware.
@@ -123,22 +143,6 @@ class NodeView:
     properties: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     instance_info: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     ports: tuple[PortView, ...] = ()
-
-
-@dataclasses.dataclass(frozen=True)
-class PeriodicSpec:
-    """Periodic work of a driver, as data; the conductor runs ``method`` and records its result.
-
-    :ivar purpose: what it is for, shown in logs
-    :ivar spacing: seconds between two runs for one node
-    :ivar method: name of a method ``(channel, node) -> dict`` of the interface
-    :ivar filters: equality filters on node columns
-    """
-
-    purpose: str
-    spacing: float
-    method: str
-    filters: Mapping[str, Any] = dataclasses.field(default_factory=dict)
 
 
 class PowerInterface(Interface):

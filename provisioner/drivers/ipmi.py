@@ -31,6 +31,8 @@ _KEEP_VALID_AFTER_60_S = 0x08
 _FLAGS_VALID, _FLAGS_PERSISTENT, _FLAGS_EFI = 0x80, 0x40, 0x20
 _DEVICES = {"pxe": 0x04, "disk": 0x08, "cdrom": 0x14, "bios": 0x18, "safe": 0x0C, "floppy": 0x3C}
 _DEVICE_MASK = 0x3C
+#: what a sensor says -> what the node's health is, the worst first
+_GRADES = (("non-recoverable", "Critical"), ("critical", "Critical"), ("warning", "Warning"))
 _BOOT_SETTINGS = (
     base.Setting("ipmi_disable_boot_timeout", "Keep a boot device that was set for more than the "
                  "60 s after which BMCs forget it.", kind="bool", default=True),
@@ -101,6 +103,7 @@ class IpmiManagement(_IpmiInterface, base.ManagementInterface):
     """Boot device, sensors, identity and NMI (IPMI 2.0 chapters 28, 33 to 35)."""
 
     settings = rmcp_settings.SETTINGS + _BOOT_SETTINGS
+    periodics = (base.PeriodicSpec("sensor_health", 600.0, "get_health"),)
 
     def set_boot_device(self, channel: base.Channel, node: base.NodeView, device: str,
                         persistent: bool) -> None:
@@ -129,6 +132,12 @@ class IpmiManagement(_IpmiInterface, base.ManagementInterface):
 
     def get_sensors(self, channel: base.Channel, node: base.NodeView) -> dict:
         return ipmi_inventory.sensors(channel)
+
+    def get_health(self, channel: base.Channel, node: base.NodeView) -> dict:
+        """The worst health of any sensor: ``{"health": "OK" | "Warning" | "Critical"}``."""
+        seen = {sensor["health"] for sensor in self.get_sensors(channel, node).values()}
+        worst = next((grade for health, grade in _GRADES if health in seen), "OK")
+        return {"health": worst}
 
     def get_identity(self, channel: base.Channel, node: base.NodeView) -> dict:
         return ipmi_inventory.identity(channel)

@@ -21,6 +21,10 @@ from provisioner.rpc import transport
 ACCEPT_TIMEOUT = 5
 #: seconds for a synchronous hardware call: the verb's own 10 and the way there
 HARDWARE_TIMEOUT = 20
+#: seconds for a plan of a large site
+PLAN_TIMEOUT = 55
+#: calls that conductors of earlier releases do not know
+VERSIONS = {"plan": "1.1"}
 #: seconds for which the view of the membership is used without looking again
 VIEW_AGE = 1.0
 
@@ -47,6 +51,24 @@ class TaskRequest:
     design_ref: str | None = None
     node_filter: dict | None = None
     request_id: str | None = None
+    user: str | None = None
+    project: str | None = None
+
+
+@dataclasses.dataclass(frozen=True)
+class PlanRequest:
+    """A request for a plan, as it crosses the bus.
+
+    :ivar design: digest of a stored design
+    :ivar save: whether the plan is kept, to be applied
+    """
+
+    site: str
+    design: str
+    actions: list
+    request_key: str
+    node_filter: dict | None = None
+    save: bool = True
     user: str | None = None
     project: str | None = None
 
@@ -111,10 +133,22 @@ class ConductorClient:
         hosts = self.view.rings().hosts(request.hardware_type, request.conductor_group, key)
         for host in hosts:
             answer = self._ask(host, "accept", ACCEPT_TIMEOUT,
-                               request=dataclasses.asdict(request))
+                               {"request": dataclasses.asdict(request)})
             if answer is not None:
                 return answer["task"]
         return self._look_up(request, bool(hosts))
+
+    def plan(self, request: PlanRequest) -> str:
+        """Have a plan made by any conductor; the uuid of its row, which may be large.
+
+        :raises Unavailable: if no conductor answered
+        :raises ProvisionerError: what the conductor refused it with
+        """
+        for host in self.view.rings().hosts(None, None, request.site):
+            answer = self._ask(host, "plan", PLAN_TIMEOUT, request=dataclasses.asdict(request))
+            if answer is not None:
+                return answer["plan"]
+        raise exceptions.Unavailable("No conductor made a plan in time.")
 
     def _look_up(self, request: TaskRequest, asked: bool) -> str:
         """Nobody answered: was it accepted all the same?"""
@@ -136,25 +170,38 @@ class ConductorClient:
         :raises NodeBusy: while a step runs on it
         :raises HardwareError:
         """
-        answer = self._first(node, "hardware", HARDWARE_TIMEOUT, node=node.uuid, kind=kind,
-                             method=method, arguments=arguments)
+        answer = self._first(node, "hardware", HARDWARE_TIMEOUT, {
+            "node": node.uuid, "kind": kind, "verb": method, "arguments": arguments})
         return answer["result"]
 
     def validate(self, node) -> dict[str, dict]:
         """``{interface kind: {"result": bool, "reason": str | None}}``, without hardware."""
-        return self._first(node, "validate", ACCEPT_TIMEOUT, node=node.uuid)["interfaces"]
+        return self._first(node, "validate", ACCEPT_TIMEOUT, {"node": node.uuid})["interfaces"]
 
-    def _first(self, node, method: str, timeout: float, **arguments) -> dict:
-        for host in self.view.rings().hosts(node.driver, node.conductor_group, node.uuid):
-            answer = self._ask(host, method, timeout, **arguments)
+    def _first(self, row, method: str, timeout: float, arguments: dict) -> dict:
+        """The answer of the first conductor that gives one, for the node of that row."""
+        for host in self.view.rings().hosts(row.driver, row.conductor_group, row.uuid):
+            answer = self._ask(host, method, timeout, arguments)
             if answer is not None:
                 return answer
-        raise exceptions.Unavailable(f"No conductor answered for hardware type {node.driver}.")
+        raise exceptions.Unavailable(f"No conductor answered for hardware type {row.driver}.")
 
-    def _ask(self, host: str, method: str, timeout: float, **arguments) -> dict | None:
-        """One call to one host; None if it did not answer. :raises ProvisionerError:"""
+    def _ask(self, host: str, method: str, timeout: float, arguments: dict) -> dict | None:
+        """One call to one host; None if it did not answer, or does not know the call yet.
+
+        :raises ProvisionerError:
+        """
+        call = self._rpc.prepare(server=host, timeout=timeout,
+                                 version=VERSIONS.get(method, transport.VERSION))
         try:
-            answer = self._rpc.prepare(server=host, timeout=timeout).call({}, method, **arguments)
+            answer = call.call({}, method, **arguments)
+        except oslo_messaging.UnsupportedVersion:
+            return None
+        except oslo_messaging.RemoteError as error:
+            # The same over a real bus, which brings foreign exceptions by name.
+            if error.exc_type != "UnsupportedVersion":
+                raise
+            return None
         except (oslo_messaging.MessagingTimeout, oslo_messaging.MessageDeliveryFailure,
                 oslo_messaging.MessageUndeliverable):
             return None

@@ -16,6 +16,9 @@ from provisioner_api.schemas import node as schema
 
 #: reads and writes again when somebody else wrote in between; the engine does so all the time
 ATTEMPTS = 10
+#: whose a node is, its present owner alone does not decide
+_OWNERSHIP = frozenset({"owner", "lessee"})
+_OWNERSHIP_RULE = "baremetal:node:update:owner"
 
 
 def update(call: Call, ident: str) -> Answer:
@@ -25,6 +28,9 @@ def update(call: Call, ident: str) -> Answer:
     names = {operation.path[0] for operation in operations}
     for name in sorted(names):
         microversion.require(call.version, schema.VERSIONS[name], f"field {name}")
+    if names & _OWNERSHIP and not call.allowed(_OWNERSHIP_RULE):
+        raise exceptions.Forbidden(f"Access was denied by policy: {_OWNERSHIP_RULE}.",
+                                   remedy="Ask a system-wide member to change it.")
     reset = given.get("reset_interfaces", False)
     if reset and "driver" not in names:
         raise exceptions.Invalid("reset_interfaces needs a change of the driver.")

@@ -4,7 +4,7 @@ import functools
 from typing import Any
 
 from provisioner import exceptions, states
-from provisioner.db import nodes, ports
+from provisioner.db import ports
 from provisioner.db.ports import PortFilter
 from provisioner.db.session import Transaction
 from provisioner_api import arguments, microversion, pagination, patch
@@ -124,17 +124,22 @@ def create(call: Call) -> Answer:
 
 
 def _insert(call: Call, tx: Transaction, ident: str, values: dict[str, Any]) -> str:
-    try:
-        node = call.node(tx, ident)
-    except exceptions.NotFound as error:
-        # What the body names is part of the request, not of the address.
-        raise exceptions.Invalid(error.message, **error.where) from None
+    node = _named_node(call, tx, ident)
     _check_values(values)
     if call.version >= 39 and node.provision_state == states.INSPECTING:
         raise _locked(node)
     return ports.create(tx, {**{name: value for name, value in values.items()
                                 if not (name == "uuid" and value is None)},
                              "node_uuid": node.uuid})
+
+
+def _named_node(call: Call, tx: Transaction, ident: str) -> Any:
+    """The node that a body names, authorized. :raises Invalid: :raises Forbidden:"""
+    try:
+        return call.node(tx, ident)
+    except exceptions.NotFound as error:
+        # What the body names is part of the request, not of the address.
+        raise exceptions.Invalid(error.message, **error.where) from None
 
 
 def _check_values(values: dict[str, Any]) -> None:
@@ -176,7 +181,9 @@ def _update(call: Call, tx: Transaction, ident: str, operations) -> Any:
     values = {name: value for name, value in values.items() if value != getattr(row, name)}
     if values:
         _check_values(values)
-        _check_update(tx, node, values)
+        if "node_uuid" in values:
+            _named_node(call, tx, values["node_uuid"])
+        _check_update(node, values)
         ports.update(tx, row, values)
     return ports.get(tx, row.uuid)
 
@@ -190,10 +197,8 @@ def _value(name: str, value: Any) -> Any:
     return fields.default(field) if value is REMOVED else value
 
 
-def _check_update(tx: Transaction, node, values: dict[str, Any]) -> None:
+def _check_update(node, values: dict[str, Any]) -> None:
     """:raises Conflict: while the node's state needs the port as it is"""
-    if "node_uuid" in values and nodes.get(tx, values["node_uuid"]) is None:
-        raise exceptions.Invalid(f"Node {values['node_uuid']} could not be found.")
     if node.maintenance:
         return
     if "address" in values and (node.instance_uuid or node.provision_state == states.ACTIVE):

@@ -11,6 +11,9 @@ from provisioner_api.site import (
     drydock_tasks,
     events,
     nodes,
+    plans,
+    schemas,
+    site_locks,
     task_requests,
     tasks,
 )
@@ -19,6 +22,7 @@ _V10 = "/api/v1.0"
 _V11 = "/api/v1.1"
 _GET_DESIGN, _GET_TASK = "provisioner:design:get", "provisioner:task:get"
 _CHANGE_TASK = "provisioner:task:change"
+_GET_PLAN = "provisioner:plan:get"
 
 V11 = RouteTable("/api", (
     Route("GET", f"{_V11}/designs", designs.index, _GET_DESIGN),
@@ -29,6 +33,12 @@ V11 = RouteTable("/api", (
     Route("GET", f"{_V11}/designs/<ident>/documents", designs.text, _GET_DESIGN),
     Route("GET", f"{_V11}/designs/<ident>/nodes", designs.node_names, _GET_DESIGN),
     Route("GET", f"{_V11}/designs/<ident>/nodes/<name>", designs.node, _GET_DESIGN),
+    Route("GET", f"{_V11}/designs/<ident>/diff/<other>", designs.compare, _GET_DESIGN),
+    Route("GET", f"{_V11}/schemas", schemas.index, _GET_DESIGN),
+    Route("GET", f"{_V11}/schemas/<kind>", schemas.show, _GET_DESIGN),
+    Route("GET", f"{_V11}/locks", site_locks.index, _GET_DESIGN),
+    Route("PUT", f"{_V11}/locks/<site>", site_locks.put, "provisioner:lock:change"),
+    Route("DELETE", f"{_V11}/locks/<site>", site_locks.delete, "provisioner:lock:change"),
     Route("GET", f"{_V11}/tasks", tasks.index, _GET_TASK),
     Route("POST", f"{_V11}/tasks", task_requests.create, "provisioner:task:create"),
     Route("GET", f"{_V11}/tasks/<uuid>", tasks.show, _GET_TASK),
@@ -36,6 +46,11 @@ V11 = RouteTable("/api", (
     Route("POST", f"{_V11}/tasks/<uuid>/cancel", task_requests.cancel, _CHANGE_TASK),
     Route("POST", f"{_V11}/tasks/<uuid>/retry", task_requests.retry, _CHANGE_TASK),
     Route("POST", f"{_V11}/tasks/<uuid>/<decision>", task_requests.decide, _CHANGE_TASK),
+    Route("GET", f"{_V11}/plans", plans.index, _GET_PLAN),
+    Route("POST", f"{_V11}/plans", plans.create, "provisioner:plan:create"),
+    Route("GET", f"{_V11}/plans/<uuid>", plans.show, _GET_PLAN),
+    Route("DELETE", f"{_V11}/plans/<uuid>", plans.delete, "provisioner:plan:delete"),
+    Route("POST", f"{_V11}/plans/<uuid>/apply", plans.apply, "provisioner:plan:apply"),
     Route("GET", f"{_V11}/events", events.index, _GET_TASK),
     Route("GET", f"{_V11}/nodes/<ident>/explain", nodes.explain, "provisioner:node:explain"),
 ))

@@ -31,7 +31,9 @@ _CREATE = {
         "design": {"type": ["string", "null"], "minLength": 8, "maxLength": 64},
         "design_ref": {"type": ["string", "null"], "minLength": 1, "maxLength": 2048},
         "node_filter": {"type": ["object", "null"]},
-        "args": {"type": "object", "maxProperties": 32}}}
+        "args": {"type": "object", "maxProperties": 32, "properties": {
+            "max_parallel": {"type": "integer", "minimum": 1},
+            "max_failures": {"type": "integer", "minimum": 0}}}}}
 _REASON = {"type": "object", "additionalProperties": False,
            "properties": {"reason": {"type": "string", "maxLength": 1000}}}
 _DECISION = {**_REASON, "required": ["reason"]}
@@ -45,11 +47,12 @@ def create(call: Call) -> Answer:
     site = body.get("site", DEFAULT_SITE)
     with call.services.database.reader() as tx:
         earlier = idempotency.find(tx, key)
-        row = None if earlier else _design(tx, site, body.get("design"), body.get("design_ref"))
+        row = None if earlier else wanted_design(
+            tx, site, body.get("design"), body.get("design_ref"))
     if earlier:
         return accepted(call, earlier)
     if row is not None:
-        _check_filter(row, body.get("node_filter"))
+        check_filter(row, body.get("node_filter"))
     uuid = submit(call, key, {
         "action": body["action"], "site": site, "design": row.digest if row else None,
         "design_ref": body.get("design_ref"), "node_filter": body.get("node_filter"),
@@ -57,8 +60,8 @@ def create(call: Call) -> Answer:
     return accepted(call, uuid)
 
 
-def _design(tx: Transaction, site: str, ident: str | None, reference: str | None
-            ) -> sa.Row | None:
+def wanted_design(tx: Transaction, site: str, ident: str | None, reference: str | None
+                  ) -> sa.Row | None:
     """The design that the request names, or else the site's; None for a reference."""
     if ident and reference:
         raise exceptions.Invalid("The request has both design and design_ref.",
@@ -75,7 +78,7 @@ def _design(tx: Transaction, site: str, ident: str | None, reference: str | None
     return ingest.require(tx, known.design)
 
 
-def _check_filter(row: sa.Row, node_filter: dict | None) -> None:
+def check_filter(row: sa.Row, node_filter: dict | None) -> None:
     """:raises Invalid: if the filter is malformed, or selects nothing"""
     if node_filter is None:
         return

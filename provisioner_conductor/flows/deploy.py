@@ -29,8 +29,8 @@ def _rebuild(request: Request) -> list[StepSpec]:
 
 
 FLOWS = [
-    Flow("deploy", _plan, event="deploy", maintenance=False,
+    Flow("deploy", _plan, event="deploy", maintenance=False, keeps=("configdrive",),
          validates=("power", "management", "boot", "deploy", "network")),
-    Flow("rebuild", _rebuild, event="rebuild", maintenance=False,
+    Flow("rebuild", _rebuild, event="rebuild", maintenance=False, keeps=("configdrive",),
          validates=("power", "management", "boot", "deploy", "network")),
 ]

@@ -11,7 +11,7 @@ def _plan(request: Request) -> list[StepSpec]:
         return external.inspect()
     if request.interface("inspect").needs_agent:
         return [*boot_ramdisk(inspect=True), *leave_ramdisk()]
-    return [StepSpec("power.verify")]
+    return [StepSpec("power.verify"), StepSpec("inspect.inventory")]
 
 
 FLOWS = [Flow("inspect", _plan, event="inspect", validates=("power", "inspect"))]

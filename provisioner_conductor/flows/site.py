@@ -10,6 +10,17 @@ def _steps(*names: str):
     return plan
 
 
+def _applied(request: Request) -> list[StepSpec]:
+    """The steps of a plan: only what its actions do, and only to the nodes that it names."""
+    steps = [StepSpec("site.pin")]
+    for action, nodes in request.args["actions"].items():
+        if action == "prepare_site":
+            steps += [StepSpec("site.lock"), StepSpec("site.nodes", {"nodes": nodes})]
+        elif nodes:
+            steps.append(StepSpec("site.children", {"action": action, "verbs": nodes}))
+    return steps
+
+
 def _verify(request: Request) -> list[StepSpec]:
     return [StepSpec("power.verify"), StepSpec("node.identify")]
 
@@ -22,5 +33,6 @@ FLOWS = [
     Flow("prepare_nodes", _steps("site.children"), provision=False, site=True),
     Flow("deploy_nodes", _steps("site.children"), provision=False, site=True),
     Flow("destroy_nodes", _steps("site.children"), provision=False, site=True),
+    Flow("apply_plan", _applied, provision=False, site=True),
     Flow("verify", _verify, provision=False, validates=("power", "management")),
 ]

@@ -5,10 +5,12 @@ from provisioner_conductor.steps import (
     boot,
     children,
     external,
+    inspect,
     network,
     node,
     power,
     site,
 )
 
-__all__ = ["agent", "boot", "children", "external", "network", "node", "power", "site"]
+__all__ = ["agent", "boot", "children", "external", "inspect", "network", "node", "power",
+           "site"]

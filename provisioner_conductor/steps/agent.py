@@ -7,7 +7,7 @@ if it stands in ``REPEATABLE``.
 
 from provisioner import exceptions, states
 from provisioner.db import agents
-from provisioner.steps import PROBE, REPEAT, Done, Failed, Outcome, StepSpec, Wait, step
+from provisioner.steps import PROBE, REPEAT, Done, Failed, Outcome, Parked, StepSpec, Wait, step
 from provisioner_conductor.context import Context
 
 #: agent steps that may be run again when nobody knows how they ended
@@ -107,10 +107,8 @@ def run_step(context: Context) -> Outcome:
     if command is None:
         if (context.interrupted or context.kept.get("started")) and (
                 entry["step"] not in REPEATABLE):
-            error = exceptions.RequestRefused(
-                f"The agent has forgotten step {entry['step']}: it has rebooted.",
-                remedy="Look at the machine, then repeat the request.", node=context.node.uuid)
-            return Failed(error.as_dict())
+            return Parked(f"Nobody can tell how the agent's step {entry['step']} has ended: the "
+                          "agent does not know of it, and it may not be run twice.")
         context.machine.call("deploy", "start_step", what, entry)
         return _command_wait(context, f"Step {entry['step']} has not ended")
     return _command_outcome(context, command, f"Step {entry['step']} has not ended")

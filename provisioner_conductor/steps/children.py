@@ -42,8 +42,12 @@ class Tally:
 
 @step("site.children", on_interrupt=REPEAT, run_limit=600)
 def run_children(context: Context) -> Outcome:
-    """Look where every node stands, start what may be started, wait for the rest."""
-    names = selected(context)
+    """Look where every node stands, start what may be started, wait for the rest.
+
+    ``args["verbs"]`` are the verbs that each node may be given, where a plan says so.
+    """
+    verbs = context.args.get("verbs")
+    names = selected(context) if verbs is None else tuple(sorted(verbs))
     with context.services.database.reader() as tx:
         # Children first: what one of them has ended with is then in its node's row.
         kids = tasks.children(tx, context.task.uuid)
@@ -91,8 +95,12 @@ def _why(kid: sa.Row) -> str:
 def _advance(context: Context, tally: Tally, row: sa.Row, done: list[str]) -> None:
     site = design_of(context).site
     image = _image(context, site, row)
-    following = progress.next_for(context.task.action, row, done, image)
-    if isinstance(following, progress.Start):
+    action = context.args.get("action", context.task.action)
+    following = progress.next_for(action, row, done, image, _may_rebuild(context))
+    if isinstance(following, progress.Start) and not _planned(context, row.name, following.verb):
+        tally.bad[row.name] = (f"Node {row.name} needs {following.verb} now, which is not in the "
+                               "plan. Make a new plan.")
+    elif isinstance(following, progress.Start):
         tally.waiting.append((row.name, following))
     elif isinstance(following, progress.Reached):
         tally.good.append(row.name)
@@ -110,18 +118,27 @@ def _image(context: Context, site, row: sa.Row):
     return site.image_of(wanted)
 
 
+def _may_rebuild(context: Context) -> bool:
+    """Only a plan has shown somebody what a new image on a running machine destroys."""
+    return bool(context.args.get("verbs") and context.task.args.get("rebuild"))
+
+
+def _planned(context: Context, name: str, verb: str) -> bool:
+    verbs = context.args.get("verbs")
+    return verbs is None or verb in verbs.get(name, ())
+
+
 def _start(context: Context, tally: Tally, rows: dict[str, sa.Row]) -> int:
     """Start children on nodes that need one; how many were started."""
     args = context.task.args
     threshold = args.get("max_failures")
-    if threshold is not None and len(tally.bad) > threshold:
-        for name, _ in tally.waiting:
-            tally.bad[name] = f"Not started: more than {threshold} nodes had failed."
-        return 0
     room = (args.get("max_parallel") or MAX_PARALLEL) - len(tally.running)
     started = 0
-    for name, following in tally.waiting[:max(0, room)]:
-        started += _start_one(context, tally, rows[name], following)
+    for name, following in tally.waiting:
+        if threshold is not None and len(tally.bad) > threshold:
+            tally.bad[name] = f"Not started: more than {threshold} nodes had failed."
+        elif started < room:
+            started += _start_one(context, tally, rows[name], following)
     return started
 
 

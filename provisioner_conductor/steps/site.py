@@ -124,9 +124,12 @@ def lock(context: Context) -> Outcome:
 
 @step("site.nodes", on_interrupt=REPEAT, run_limit=600)
 def write_nodes(context: Context) -> Outcome:
-    """Create or adopt a node, with its ports, for each node of the design."""
+    """Create or adopt a node, with its ports, for each node of the design.
+
+    ``args["nodes"]`` are the names of those to write, where a plan says so.
+    """
     site = design_of(context).site
-    names = selected(context)
+    names = tuple(context.args.get("nodes", selected(context)))
     with context.services.database.reader() as tx:
         known = nodes.by_names(tx, names)
     counts: dict[str, int] = {}

@@ -104,7 +104,8 @@ class HardwareTypeContract:
                     assert setting == known[setting.name]
 
     def test_validation_names_each_required_setting(self, hardware):
-        node = base.NodeView("0" * 8, "node-1", {})
+        node = base.NodeView("0" * 8, "node-1", {}, instance_info={
+            "image_source": "http://images.invalid/os", "image_checksum": "a" * 64})
         for named in hardware.interfaces.values():
             for interface in named.values():
                 required = [one.name for one in interface.settings if one.required]

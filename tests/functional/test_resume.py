@@ -10,18 +10,19 @@ import dataclasses
 import functools
 import http.server
 import threading
-from collections.abc import Callable
 
 import pytest
 import sqlalchemy as sa
 
 from provisioner import exceptions, states
-from provisioner.db import designs, models, nodes, tasks
-from provisioner.site import documents
-from provisioner.site.validate import validate
-from provisioner.steps import Done, Failed
+from provisioner.db import models, tasks
+from provisioner.rpc.client import PlanRequest
+from provisioner.site.plan import BUILDING
+from provisioner.steps import Failed
 from provisioner_conductor import flows
-from tests import cluster, source_tree
+from provisioner_conductor.planning import Planner
+from tests import cluster
+from tests.cluster_site import prepared, small_site, store
 from tests.invariants import violations
 
 #: longest that a lease of the dead, and what follows it, can take
@@ -38,6 +39,7 @@ class Scenario:
     :ivar failed: provision states in which a failure may leave the node
     :ivar again: verb that gets a node on from each of those states; by default the same one
     :ivar ran: what ramdisk agents are told to run in all, whoever dies
+    :ivar every: of its moments only each so many is played: its steps are another flow's
     """
 
     name: str
@@ -51,12 +53,12 @@ class Scenario:
     power: str | None = None
     columns: dict = dataclasses.field(default_factory=dict)
     ran: tuple[str, ...] = ()
-    prepare: Callable | None = None
+    every: int = 1
 
 
 ERASE = "erase_devices_metadata"
 CLEAN = {"clean_steps": [{"interface": "deploy", "step": ERASE},
-                         {"interface": "raid", "step": "create_configuration", "args": {"n": 1}}]}
+                         {"interface": "deploy", "step": "erase_devices", "args": {"n": 1}}]}
 ON, OFF = states.POWER_ON, states.POWER_OFF
 DEPLOY_AGAIN = (states.DEPLOY_FAILED,)
 CLEAN_AGAIN = {states.CLEAN_FAILED: "manage"}
@@ -70,12 +72,12 @@ NODE_SCENARIOS = [
              agent=True, power=OFF, ran=(ERASE,)),
     Scenario("provide-plain", "provide", "manageable", "available"),
     Scenario("clean", "clean", "manageable", "manageable", ("clean failed",), CLEAN_AGAIN,
-             args=CLEAN, agent=True, power=OFF, ran=(ERASE, "create_configuration")),
+             args=CLEAN, agent=True, power=OFF, ran=(ERASE, "erase_devices")),
     Scenario("deploy", "deploy", "available", "active", DEPLOY_AGAIN, agent=True, power=ON,
              ran=("write_image",)),
     Scenario("deploy-plain", "deploy", "available", "active", DEPLOY_AGAIN, power=ON),
     Scenario("rebuild", "rebuild", "active", "active", DEPLOY_AGAIN, agent=True, power=ON,
-             ran=("write_image",)),
+             ran=("write_image",), every=4),
     Scenario("delete", "delete", "active", "available", ("error", "clean failed"), CLEAN_AGAIN,
              agent=True, power=OFF, ran=(ERASE,)),
     Scenario("adopt", "adopt", "manageable", "active", ("adopt failed",)),
@@ -94,6 +96,7 @@ SITE_SCENARIOS = [
     Scenario("prepare_nodes", "prepare_nodes", "enroll", "available"),
     Scenario("deploy_nodes", "deploy_nodes", "available", "active"),
     Scenario("destroy_nodes", "destroy_nodes", "active", "available"),
+    Scenario("apply_plan", "apply_plan", "enroll", "active", every=4),
 ]
 SCENARIOS = [*NODE_SCENARIOS, *SITE_SCENARIOS]
 by_name = functools.partial(pytest.mark.parametrize, "scenario", ids=lambda item: item.name)
@@ -121,20 +124,10 @@ def design():
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), _Images)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
     thread.start()
-    yield small_site(server.server_port)
+    yield small_site(SITE_NODES, server.server_port)
     server.shutdown()
     thread.join()
     server.server_close()
-
-
-def small_site(port: int) -> designs.NewDesign:
-    path = source_tree.ROOT / "etc/provisioner/examples/small/site.yaml"
-    text = path.read_text(encoding="utf-8").replace("type: ipmi", "type: fake").replace(
-        ":6480/", f":{port}/")
-    wanted = [part for part in text.split("\n---\n") if "BaremetalNode" not in part or any(
-        f"name: {name}}}" in part for name in SITE_NODES)]
-    text = "\n---\n".join(wanted)
-    return designs.NewDesign(validate(documents.load(text, "design")).digest, text, "design")
 
 
 @pytest.fixture(scope="module")
@@ -170,13 +163,10 @@ class Play:
         if self.scenario in NODE_SCENARIOS:
             new.node("machine", agent=self.scenario.agent, **columns)
             return new
-        with new.database.writer() as tx:
-            designs.put(tx, self._design)
         if self.scenario.start:
-            new.run(new.accept("prepare_site", site="small", design=self._design.digest))
-            with new.database.writer() as tx:
-                for row in nodes.by_names(tx, SITE_NODES).values():
-                    nodes.update_engine(tx, row.uuid, columns)
+            prepared(new, self._design, **columns)
+        else:
+            store(new, self._design)
         return new
 
     def resumed(self, snapshot: cluster.Snapshot) -> cluster.Cluster:
@@ -191,7 +181,14 @@ class Play:
         if self.scenario in NODE_SCENARIOS:
             return on.accept(self.scenario.action, on.names()["machine"].uuid,
                              args=self.scenario.args)
-        return on.accept(self.scenario.action, site="small", design=self._design.digest)
+        args = self.scenario.args
+        if self.scenario.action == "apply_plan":
+            args = {"plan": self._plan(on)}
+        return on.accept(self.scenario.action, site="small", design=self._design.digest, args=args)
+
+    def _plan(self, on: cluster.Cluster) -> str:
+        return Planner(on.live()[0].services).make(PlanRequest(
+            "small", self._design.digest, list(BUILDING), "plan"))
 
     def check(self, on: cluster.Cluster, task: sa.Row, where: str = "") -> None:
         """It has ended as asked, and nothing has happened on the way that must not."""
@@ -252,7 +249,7 @@ def moments(play: Play) -> tuple[cluster.Cluster, str, list[cluster.Snapshot]]:
 def test_a_total_death_at_any_moment_changes_nothing_but_the_time(play):
     on, task, found = moments(play)
     assert len(found) >= len(on.steps(task))
-    for snapshot in found:
+    for snapshot in found[::play.scenario.every]:
         where = f"after point {snapshot.number}: {on.points[snapshot.number - 1]}"
         other = play.resumed(snapshot)
         play.check(other, other.run(task), where)
@@ -263,7 +260,7 @@ def test_a_total_death_at_any_moment_changes_nothing_but_the_time(play):
     "inspect-ramdisk", "deploy", "power-rebooting", "deploy_nodes", "prepare_site")])
 def test_one_of_two_processes_dies_in_the_middle_of_it(play):
     count = len(moments(play)[0].points)
-    for number in range(2, count, 5):
+    for number in range(2, count, 9):
         on = play.set_up()
         on.die_at = len(on.points) + number
         try:
@@ -313,29 +310,39 @@ class Trouble:
             self._error.as_dict(), retryable=passing)
 
 
-def troubled(play: Play, position: int, error, times: float):
-    """(cluster, ended task) of a play one of whose steps is in trouble."""
+def calls(play: Play) -> tuple[str, dict[str, tuple[int, cluster.Snapshot]]]:
+    """The task, and (position, what was recorded) when each of its steps was first called."""
     on = play.set_up()
-    on.disturb = trouble = Trouble(on, position, error, times)
-    task = trouble.task = play.ask(on)
-    return on, on.run(task)
+    found = {}
 
-
-def positions(play: Play) -> list[tuple[int, str]]:
-    """(position, name) of the steps that the scenario comes to."""
-    on = play.set_up()
+    def note(context, call):
+        if context.task.uuid == task:
+            found.setdefault(f"{context.step.position} {context.step.name}",
+                             (context.step.position, on.snapshot(play.folder)))
+        return call()
+    on.disturb = note
     task = play.ask(on)
     on.run(task)
-    return [(row.position, row.name) for row in on.steps(task)]
+    return task, found
+
+
+def troubled(play: Play, task: str, call, error, times: float):
+    """(cluster, ended task) of a play that goes on from a call, which is in trouble."""
+    position, snapshot = call
+    on = play.resumed(snapshot)
+    on.disturb = trouble = Trouble(on, position, error, times)
+    trouble.task = task
+    return on, on.run(task)
 
 
 @by_name(argvalues=SCENARIOS)
 def test_an_error_in_any_step_ends_the_task_clearly_and_leaves_nothing_locked(play):
-    for position, name in positions(play):
-        on, task = troubled(play, position, exceptions.LoginRefused("Wrong password."), 1)
+    uuid, found = calls(play)
+    for name, call in found.items():
+        on, task = troubled(play, uuid, call, exceptions.LoginRefused("Wrong password."), 1)
         assert task.state == tasks.FAILED, name
         assert (task.error["code"], task.error["step"], task.error["message"]) == (
-            "LoginRefused", name, "Wrong password.")
+            "LoginRefused", name.partition(" ")[2], "Wrong password.")
         assert task.error["remedy"]
         settle(on)
         play.check_history(on, name)
@@ -371,21 +378,29 @@ def second_request(play: Play, on: cluster.Cluster, task: sa.Row, where: str) ->
 
 
 @by_name(argvalues=SCENARIOS)
-def test_an_error_that_passes_is_tried_again(play):
-    for position, name in positions(play):
-        on, task = troubled(play, position, exceptions.Unreachable("No answer."), 3)
-        play.check(on, task, name)
-        play.check_ran(on, name)
+def test_errors_that_pass_are_tried_again(play):
+    """Each step fails three times in passing, in one play."""
+    on = play.set_up()
+    troubles = {}
+
+    def trouble(context, call):
+        key = (context.task.uuid, context.step.position)
+        if key not in troubles:
+            troubles[key] = Trouble(on, key[1], exceptions.Unreachable("No answer."), 3)
+            troubles[key].task = key[0]
+        return troubles[key](context, call)
+    on.disturb = trouble
+    play.check(on, on.run(play.ask(on)))
+    play.check_ran(on)
+    assert [each.times for each in troubles.values()] == [0] * len(troubles)
 
 
 @by_name(argvalues=[item for item in SCENARIOS if item.name in ("manage", "deploy-plain")])
 def test_an_error_that_does_not_pass_ends_the_task_after_its_attempts(play):
-    for position, name in positions(play):
-        on, task = troubled(play, position, exceptions.Unreachable("No answer."), 100)
+    uuid, found = calls(play)
+    for name, call in found.items():
+        on, task = troubled(play, uuid, call, exceptions.Unreachable("No answer."), 100)
         assert (task.state, task.error["code"], task.error["step"]) == (
-            tasks.FAILED, "Unreachable", name)
-        assert on.disturb.times == 92
+            tasks.FAILED, "Unreachable", name.partition(" ")[2])
+        assert on.disturb.times == 100 - 7, "eight attempts, the first of which died"
         play.check_history(on, name)
-
-
-assert Done

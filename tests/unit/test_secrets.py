@@ -82,7 +82,8 @@ def test_another_key_opens_nothing():
         Box([KEYS[1]]).reseal(sealed)
 
 
-@pytest.mark.parametrize("value", ["", "garbage", "gAAAA", "é", BOX.seal_text("x")[:-3]])
+@pytest.mark.parametrize("value", ["", "garbage", "gAAAA", "é", BOX.seal_text("x")[:-3]],
+                         ids=["nothing", "garbage", "too short", "not ASCII", "cut"])
 def test_what_is_not_sealed_by_us_is_told(value):
     with pytest.raises(exceptions.Misconfigured):
         BOX.open({SEALED: value})

@@ -56,7 +56,7 @@ def check(request: wire.Request, answer: wire.Answer, address: str) -> bytes:
         kind = exceptions.Unsupported
     elif answer.code in _TOO_SLOW:
         kind = exceptions.HardwareTimeout
-    remedy = "Raise ipmi_priv_level or the user's limit." if answer.code == 0xD4 else ""
+    remedy = "Raise ipmi_priv_level or the user's limit." if answer.code == 0xD4 else None
     raise kind(f"The BMC at {address} refused command 0x{request.netfn:02x} "
                f"0x{request.command:02x}: {meaning} (completion code 0x{answer.code:02x}).",
                remedy=remedy, address=address, completion_code=answer.code)

@@ -6,10 +6,6 @@ from provisioner import exceptions
 
 BOOT = "/v1/nodes/n/management/boot_device"
 
-pytestmark = pytest.mark.xfail(
-    strict=True, raises=AssertionError,
-    reason="ConductorClient._first has a parameter named like an argument of its calls")
-
 
 @pytest.fixture
 def node(api):

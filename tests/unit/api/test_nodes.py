@@ -76,6 +76,8 @@ def test_a_node_with_a_task_stays(api):
 
 def test_a_project_sees_only_its_nodes(api, monkeypatch):
     mine, other = api.node(name="mine", owner="p"), api.node(name="other", owner="q")
+    port = api.ask("POST", "/v1/ports", json={"node_uuid": mine,
+                                              "address": "52:54:00:aa:00:01"}).json["uuid"]
     member = _Member()
     monkeypatch.setattr(_edge(api), "strategy", member)
     listed = api.ask("GET", "/v1/nodes").json["nodes"]
@@ -86,6 +88,12 @@ def test_a_project_sees_only_its_nodes(api, monkeypatch):
     assert api.ask("POST", "/v1/nodes", json={"driver": "fake-hardware"}).status_code == 403
     assert api.ask("PUT", "/v1/nodes/mine/maintenance").status_code == 202
     assert api.ask("DELETE", "/v1/nodes/mine").status_code == 403
+    move = [{"op": "replace", "path": "/node_uuid", "value": other}]
+    assert api.ask("PATCH", f"/v1/ports/{port}", json=move).status_code == 400
+    give = [{"op": "replace", "path": "/owner", "value": "q"}]
+    assert api.ask("PATCH", "/v1/nodes/mine", json=give).status_code == 403
+    change = [{"op": "add", "path": "/extra/a", "value": 1}]
+    assert api.ask("PATCH", "/v1/nodes/mine", json=change).status_code == 200
 
 
 class _Member:

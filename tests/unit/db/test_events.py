@@ -94,6 +94,10 @@ def test_paging_by_id(database):
     first = found(database, limit=3)
     rest = found(database, limit=3, after=first[-1].id)
     assert [event.sequence for event in first + rest] == [1, 2, 3, 4, 5]
+    with database.reader() as tx:
+        last = events.find(tx, EventFilter(), 3, newest_first=True)
+        early = events.find(tx, EventFilter(after=last[-1].id), 3, newest_first=True)
+    assert [event.sequence for event in last + early] == [5, 4, 3, 2, 1]
 
 
 def test_pruning_takes_the_oldest_in_batches(database):

@@ -219,8 +219,8 @@ def test_power_sync_reads_idle_nodes_the_stalest_first(database):
     enrolled = rows.node(database, name="enrolled")
     assert rows.read_node(database, enrolled).provision_state in states.SYNC_EXCLUDED
     with database.reader() as tx:
-        found = nodes.for_power_sync(tx, 60, 10)
-        first = nodes.for_power_sync(tx, 60, 1)
+        found = nodes.for_power_sync(tx, 60, 10, "power failure")
+        first = nodes.for_power_sync(tx, 60, 1, "power failure")
     assert {row.name for row in found} == {"never", "old"}
     assert len(first) == 1
 

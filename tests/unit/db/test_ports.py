@@ -21,8 +21,8 @@ def find(database, page=None, **wanted):
 
 
 def test_filters_and_pages(database):
-    first = rows.node(database, shard="s1", conductor_group="g1")
-    second = rows.node(database, shard="s2")
+    first = rows.node(database, shard="s1", conductor_group="g1", owner="p1")
+    second = rows.node(database, shard="s2", lessee="p2")
     made = [add(database, first, "52:54:00:00:00:01", name="p1"),
             add(database, first, "52:54:00:00:00:02", portgroup_uuid="g"),
             add(database, second, "52:54:00:00:00:03", description="left 100%")]
@@ -31,6 +31,8 @@ def test_filters_and_pages(database):
     assert find(database, address="52:54:00:00:00:03") == made[2:]
     assert find(database, portgroup_uuid="g") == [made[1]]
     assert find(database, shards=("s1",)) == made[:2]
+    assert find(database, project="p1") == made[:2]
+    assert find(database, project="p2") == made[2:]
     assert find(database, conductor_groups=("g1",)) == made[:2]
     assert find(database, description_contains="0%") == made[2:]
     assert find(database, Page(2)) == made[:2]

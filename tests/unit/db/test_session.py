@@ -45,6 +45,11 @@ def test_now_moves_within_a_transaction(database, eventually):
         assert eventually(lambda: tx.read_now() > first)
 
 
+def test_now_tells_fractions_of_a_second(database, eventually):
+    with database.reader() as tx:
+        assert eventually(lambda: tx.read_now().microsecond)
+
+
 def test_deadlines_compare_in_the_database(database):
     with database.reader() as tx:
         early, late = tx.now(-0.01), tx.now(0.01)
@@ -136,6 +141,18 @@ def test_a_lock_is_waited_for_only_so_long(database, database_url):
     assert time.monotonic() - begun >= 0.9, "it did not wait"
     impatient.dispose()
     assert rows.read_node(database, uuid).fault == "first"
+
+
+def test_a_statement_takes_only_so_long(database, database_url):
+    if database.is_sqlite:
+        pytest.skip("nobody else can make SQLite wait")
+    impatient = Database(database_url, lock_timeout=0.2)
+    sleep = "pg_sleep(30)" if database.url.get_backend_name() == "postgresql" else "sleep(30)"
+    with pytest.raises(OUTAGE), impatient.writer() as tx:
+        tx.execute(sa.text(f"SELECT {sleep}"))
+    with impatient.writer() as tx:
+        assert tx.read_now() is not None
+    impatient.dispose()
 
 
 def test_deadlocks_are_run_again(database, in_thread):

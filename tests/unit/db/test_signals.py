@@ -49,12 +49,12 @@ def test_a_signal_before_the_wait_keeps_the_task_runnable(database, running):
 
 def test_a_signal_after_the_wait_wakes(database, running):
     database.write(lambda tx: wait(tx, running))
-    assert database.write(lambda tx: signals.send(tx, running, "heartbeat", {"n": 1}, "user"))
+    assert database.write(lambda tx: signals.send(tx, running, "cancel", {"n": 1}, "user"))
     assert rows.read_task(database, running).state == "runnable"
     assert is_due(database, running)
     with database.reader() as tx:
         signal, = signals.of(tx, running)
-    assert (signal.kind, signal.data, signal.user) == ("heartbeat", {"n": 1}, "user")
+    assert (signal.kind, signal.data, signal.user) == ("cancel", {"n": 1}, "user")
 
 
 def test_a_signal_that_the_step_has_seen_does_not_wake_again(database, running):
@@ -111,13 +111,21 @@ def test_two_last_children_cannot_miss_each_other(database, in_thread, until_blo
     assert (task.state, task.wake) == ("runnable", 2)
     with database.reader() as tx:
         assert [row.state for row in tasks.children(tx, parent)] == ["succeeded"] * 2
-        assert [row.data["task"] for row in signals.of(tx, parent)] == children
+
+
+def test_what_only_wakes_is_not_told(database, running):
+    kinds = ("cancel", *signals.WAKE_UPS, "resume")
+    for kind in kinds:
+        assert database.write(lambda tx, kind=kind: signals.send(tx, running, kind))
+    with database.reader() as tx:
+        assert [row.kind for row in signals.of(tx, running)] == ["cancel", "resume"]
+    assert rows.read_task(database, running).wake == len(kinds)
 
 
 @pytest.mark.parametrize("state", signals.ENDED)
 def test_an_ended_task_takes_no_signals(database, running, state):
     database.write(lambda tx: tasks.update(tx, running, state=state))
-    assert not database.write(lambda tx: signals.send(tx, running, "heartbeat"))
+    assert not database.write(lambda tx: signals.send(tx, running, "cancel"))
     with database.reader() as tx:
         assert signals.of(tx, running) == []
     assert rows.read_task(database, running).state == state

@@ -39,8 +39,17 @@ def test_a_new_task_is_runnable_and_whole(database):
     assert (task.state, task.root, task.args, task.node_filter) == (
         "runnable", uuid, {"target": "power on"}, {"names": []})
     assert [(step.position, step.name, step.args, step.event, step.state) for step in steps] == [
-        (0, "a", {"x": 1}, "deploy", "pending"), (1, "b", {}, None, "pending")]
+        (tasks.SPACING, "a", {"x": 1}, "deploy", "pending"),
+        (2 * tasks.SPACING, "b", {}, None, "pending")]
     assert uuid in due(database)
+
+
+def test_steps_are_put_between_others(database):
+    uuid = insert(database, steps=[StepSpec("a"), StepSpec("d")])
+    database.write(lambda tx: tasks.insert_steps(
+        tx, uuid, [StepSpec("b"), StepSpec("c")], tasks.SPACING + 1, 1))
+    with database.reader() as tx:
+        assert [step.name for step in tasks.steps_of(tx, uuid)] == list("abcd")
 
 
 def test_a_task_without_steps_has_succeeded(database):
@@ -168,7 +177,8 @@ def test_updates_are_counted(database):
     for number in (1, 2):
         database.write(lambda tx: tasks.update(tx, uuid, wait_for="agent"))
         assert rows.read_task(database, uuid).version == number
-    database.write(lambda tx: tasks.update_step(tx, uuid, 0, state="running", attempt=1))
+    database.write(lambda tx: tasks.update_step(
+        tx, uuid, tasks.SPACING, state="running", attempt=1))
     with database.reader() as tx:
         step, = tasks.steps_of(tx, uuid)
     assert (step.state, step.attempt) == ("running", 1)

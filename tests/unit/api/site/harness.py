@@ -13,11 +13,12 @@ from oslo_db import exception as db_exception
 from provisioner import exceptions
 from provisioner.clock import Clock
 from provisioner.conf import opts
-from provisioner.db import conductors, designs, models, tasks
+from provisioner.db import conductors, designs, models, plans, tasks
 from provisioner.db.session import Database
 from provisioner.rpc import transport
 from provisioner.rpc.client import ConductorClient
 from provisioner.secrets import Box
+from provisioner.site import documents, plan, validate
 from provisioner.steps import StepSpec
 from provisioner_api.app import create_app
 from provisioner_api.call import Services
@@ -57,6 +58,27 @@ class Endpoint:
         if row.request_digest != request["request_digest"]:
             return {"error": exceptions.KeyReused("another request").as_dict()}
         return {"task": row.uuid}
+
+    def plan(self, context, request: dict) -> dict:
+        """Leaves a plan in a row as a conductor does: one that adds every node of the design."""
+        self.requests.append(request)
+
+        def make(tx):
+            known = plans.by_request_key(tx, request["request_key"])
+            return known.uuid if known else plans.insert(tx, self._plan(tx, request))
+        return {"plan": self._database.write(make)}
+
+    @staticmethod
+    def _plan(tx, request: dict) -> plans.NewPlan:
+        text = designs.get(tx, request["design"]).documents
+        site = validate.validate(documents.load(text, "design")).site
+        wish = plan.Wish(request["site"], request["design"], tuple(request["actions"]))
+        made = plan.make(site, wish, {}, {name: plan.Outlook({"driver": "ipmi"}, True, "enroll")
+                                          for name in site.nodes}, None)
+        return plans.NewPlan(
+            site=wish.site, design=wish.design, actions=list(wish.actions),
+            document=made.as_dict(), world={}, totals=made.totals(), saved=request["save"],
+            node_filter=request["node_filter"], request_key=request["request_key"])
 
     def hint(self, context, tasks: list) -> None:
         self.hints += tasks

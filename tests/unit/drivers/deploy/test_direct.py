@@ -104,10 +104,11 @@ def test_an_image_that_cannot_be_written_is_refused_before_sending(agent, channe
     assert caught.value.where["setting"] == name and agent.requests == []
 
 
-def test_validation_waits_for_an_image_to_be_named():
-    DEPLOY.validate(node(image_source=None, image_checksum=None))
-    with pytest.raises(exceptions.InvalidSetting):
-        DEPLOY.validate(node(image_checksum=None))
+@pytest.mark.parametrize("missing", ["image_source", "image_checksum"])
+def test_validation_needs_an_image(missing):
+    DEPLOY.validate(node())
+    with pytest.raises(exceptions.InvalidSetting, match=missing):
+        DEPLOY.validate(node(**{missing: None}))
 
 
 def ran(status, step="write_image", error=None, name="execute_deploy_step"):
