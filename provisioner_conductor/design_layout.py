@@ -7,6 +7,7 @@ and ``maas_storage.py``). Pure.
 from collections.abc import Iterable
 from typing import Any
 
+from provisioner.drivers.base import HardwareType
 from provisioner.site import sizes
 from provisioner.site.model import BaremetalNode, Interface, NetworkLink, Site
 from provisioner.site.storage import Device, Filesystem, Partition
@@ -16,6 +17,14 @@ _NO_BOND = "disabled"
 _NO_CONFIG = "noconfig"
 #: what is mounted from the disk that is booted from; the first that a design has decides
 _BOOT = ("/boot/efi", "/boot", "/")
+
+
+def layout_for(hardware_type: HardwareType, site: Site,
+               node: BaremetalNode) -> dict[str, Any] | None:
+    """The node's layout if a bootstrapper is to set it up, else None."""
+    if not hardware_type.interface("deploy", None).external:
+        return None
+    return layout(site, node)
 
 
 def layout(site: Site, node: BaremetalNode) -> dict[str, Any]:

@@ -6,7 +6,8 @@ from collections.abc import Iterable, Mapping
 import sqlalchemy as sa
 
 from provisioner import states
-from provisioner.site.model import Image
+from provisioner.drivers.base import HardwareType
+from provisioner.site.model import BaremetalNode, Image, Site
 
 
 @dataclasses.dataclass(frozen=True)
@@ -39,6 +40,18 @@ class OwnImage:
     name: str
 
 
+#: what a node is to be deployed with
+Wanted = Image | OwnImage | None
+
+
+def image_for(hardware_type: HardwareType, site: Site,
+              node: BaremetalNode) -> Wanted:
+    """The node's image; by its name alone where a bootstrapper deploys, which has its own."""
+    if node.image and hardware_type.interface("deploy", None).external:
+        return OwnImage(node.image)
+    return site.image_of(node)
+
+
 Next = Start | Reached | Stuck
 
 _PREPARE = {states.ENROLL: "manage", states.INSPECT_FAILED: "inspect",
@@ -59,8 +72,8 @@ def instance_info(image: Image | OwnImage) -> dict:
             "image_os_hash_value": image.sha256, "image_disk_format": image.disk_format}
 
 
-def next_for(action: str, node: sa.Row, done: Iterable[str],
-             image: Image | OwnImage | None, rebuild: bool = False) -> Next:
+def next_for(action: str, node: sa.Row, done: Iterable[str], image: Wanted,
+             rebuild: bool = False) -> Next:
     """What ``node`` needs next for a site action.
 
     :param done: verbs that children of this task have carried out on it already
@@ -94,8 +107,7 @@ def _prepare(node: sa.Row, done: set[str]) -> Next:
     return _stuck(node, states.AVAILABLE)
 
 
-def _deploy(node: sa.Row, done: set[str], image: Image | OwnImage | None,
-            rebuild: bool) -> Next:
+def _deploy(node: sa.Row, done: set[str], image: Wanted, rebuild: bool) -> Next:
     state = node.provision_state
     if state == states.ACTIVE:
         return _deployed(node, done, image, rebuild)
@@ -108,8 +120,7 @@ def _deploy(node: sa.Row, done: set[str], image: Image | OwnImage | None,
                  "Run prepare_nodes first.")
 
 
-def _deployed(node: sa.Row, done: set[str], image: Image | OwnImage | None,
-              rebuild: bool) -> Next:
+def _deployed(node: sa.Row, done: set[str], image: Wanted, rebuild: bool) -> Next:
     told = instance_info(image) if image else {}
     key = "image_source" if isinstance(image, OwnImage) else "image_os_hash_value"
     wanted, have = told.get(key), node.instance_info.get(key)

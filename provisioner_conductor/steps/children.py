@@ -94,7 +94,8 @@ def _why(kid: sa.Row) -> str:
 
 def _advance(context: Context, tally: Tally, row: sa.Row, done: list[str]) -> None:
     site = design_of(context).site
-    image = _image(context, site, row)
+    image = progress.image_for(context.services.hardware.type(row.driver), site,
+                               site.node(row.name))
     action = context.args.get("action", context.task.action)
     following = progress.next_for(action, row, done, image, _may_rebuild(context))
     if isinstance(following, progress.Start) and not _planned(context, row.name, following.verb):
@@ -108,14 +109,6 @@ def _advance(context: Context, tally: Tally, row: sa.Row, done: list[str]) -> No
             tally.notes[row.name] = following.note
     else:
         tally.bad[row.name] = f"{following.message} {following.remedy}"
-
-
-def _image(context: Context, site, row: sa.Row):
-    """The node's image; one of the deploying service's own where that deploys by name."""
-    wanted = site.node(row.name)
-    if wanted.image and context.services.hardware.interface(row, "deploy").external:
-        return progress.OwnImage(wanted.image)
-    return site.image_of(wanted)
 
 
 def _may_rebuild(context: Context) -> bool:

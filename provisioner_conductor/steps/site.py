@@ -148,8 +148,7 @@ def _write_node(context: Context, site, name: str, known) -> str:
     hardware = context.services.hardware
     driver = hardware.type(design_nodes.driver_of(wanted_node))
     image = site.image_of(wanted_node)
-    layout = design_layout.layout(site, wanted_node) if driver.interface(
-        "deploy", None).external else None
+    layout = design_layout.layout_for(driver, site, wanted_node)
     values = design_nodes.wanted(wanted_node, image, driver, context.task.site, layout)
     plain = values["driver_info"]
     values = {**values, "driver_info": hardware.seal(driver.name, plain)}
