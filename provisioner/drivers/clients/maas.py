@@ -74,14 +74,19 @@ class Watch:
 _guard = threading.local()
 
 
+def before_writing() -> None:
+    """To be called in an adapter once the connection stands: the caller's check, or its error."""
+    _guard.check()
+    _guard.sent = True
+
+
 class _Checked:
     """A connection that asks the caller's check once it stands, before it writes."""
 
     def request(self, *args: Any, **more: Any) -> None:
         if self.sock is None:
             self.connect()
-        _guard.check()
-        _guard.sent = True
+        before_writing()
         super().request(*args, **more)
 
 
@@ -116,10 +121,14 @@ class _Adapter(HTTPAdapter):
 
 
 class MaasPool:
-    """Ways to all regions; a :class:`provisioner.drivers.base.TransportPool`."""
+    """Ways to all regions; a :class:`provisioner.drivers.base.TransportPool`.
 
-    def __init__(self, clock: Clock):
+    :param adapter: ``(CA in PEM or None) -> HTTPAdapter``: what carries requests
+    """
+
+    def __init__(self, clock: Clock, adapter: Callable[[str | None], HTTPAdapter] | None = None):
         self.clock = clock
+        self._adapter = adapter or _Adapter
         self._guard = threading.Lock()
         self._regions: dict[str, MaasRegion] = {}
 
@@ -135,7 +144,8 @@ class MaasPool:
         name = hashlib.sha256("\0".join((url, key, ca)).encode()).hexdigest()
         with self._guard:
             if name not in self._regions:
-                self._regions[name] = MaasRegion(self.clock, check_url(url), check_key(key), ca)
+                self._regions[name] = MaasRegion(
+                    self.clock, check_url(url), check_key(key), self._adapter(ca or None))
             return self._regions[name]
 
     def close(self) -> None:
@@ -170,10 +180,11 @@ class MaasRegion:
     :ivar address: host and port, for messages
     """
 
-    def __init__(self, clock: Clock, url: str, key: tuple[str, str, str], ca: str):
+    def __init__(self, clock: Clock, url: str, key: tuple[str, str, str],
+                 adapter: HTTPAdapter):
         self.address = urllib.parse.urlsplit(url).netloc
         self._clock, self._url, self._key = clock, url, key
-        self._adapter = _Adapter(ca or None)
+        self._adapter = adapter
         self._turns = threading.BoundedSemaphore(CONNECTIONS)
         self._records = Records(clock, self._list)
 

@@ -1,6 +1,7 @@
 """The region's web server: faults, signatures, arguments; then the operation."""
 
 import asyncio
+import dataclasses
 import email.parser
 import email.policy
 import json
@@ -36,6 +37,21 @@ def application(region: Region) -> web.Application:
     return app
 
 
+@dataclasses.dataclass(frozen=True)
+class Incoming:
+    """A request as it came in.
+
+    :ivar target: path and query, quoted
+    :ivar content_type: of the body
+    """
+
+    method: str
+    target: str
+    authorization: str | None
+    content_type: str
+    body: bytes
+
+
 class Front:
     """Answers requests one at a time, as one region with one database."""
 
@@ -49,23 +65,29 @@ class Front:
             await asyncio.Event().wait()
         if faults.delay:
             await asyncio.sleep(faults.delay)
+        status, headers, answer = self.answer(Incoming(
+            request.method, request.raw_path, request.headers.get("Authorization"),
+            request.headers.get("Content-Type", ""), body))
+        return web.Response(status=status, headers=headers, body=answer)
+
+    def answer(self, request: Incoming) -> tuple[int, dict[str, str], bytes]:
+        """Status, headers and body of the answer."""
         try:
-            return _response(self._answer(request, body))
+            return _response(self._answer(request))
         except ApiError as error:
             return _refusal(error)
 
-    def _answer(self, request: web.Request, body: bytes):
+    def _answer(self, request: Incoming):
         region = self._region
-        path = request.raw_path.partition("?")[0]
+        path, _, query = request.target.partition("?")
         if not path.startswith(ROOT):
             raise ApiError(404, f"Unknown API endpoint: {path}.")
-        args = _arguments(request, body)
+        args = _arguments(request, query)
         op = (args.pop("op", None) or [None])[-1]
         _count(region, f"{request.method} {path[len(ROOT):]}", op)
         self._outage(request.method)
         Lifecycle(region).advance()
-        user = oauth.authenticate(request.headers.get("Authorization"), self._tokens(),
-                                  region.now())
+        user = oauth.authenticate(request.authorization, self._tokens(), region.now())
         operation, part = routing.find(path[len(ROOT):], request.method, op, user)
         answer = operation.function(Call(region, user, args, part))
         if request.method in _CHANGING and region.faults.lost_answers:
@@ -95,11 +117,11 @@ def _count(region: Region, name: str, op: str | None) -> None:
     region.requests[name] = region.requests.get(name, 0) + 1
 
 
-def _arguments(request: web.Request, body: bytes) -> dict[str, list[str]]:
+def _arguments(request: Incoming, query: str) -> dict[str, list[str]]:
     args: dict[str, list[str]] = {}
-    for name, value in request.query.items():
+    for name, value in urllib.parse.parse_qsl(query, keep_blank_values=True):
         args.setdefault(name, []).append(value)
-    for name, value in _fields(request.headers.get("Content-Type", ""), body):
+    for name, value in _fields(request.content_type, request.body):
         args.setdefault(name, []).append(value)
     return args
 
@@ -117,7 +139,7 @@ def _fields(content_type: str, body: bytes) -> list[tuple[str, str]]:
     return urllib.parse.parse_qsl(body.decode(), keep_blank_values=True)
 
 
-def _response(answer) -> web.Response:
+def _response(answer) -> tuple[int, dict[str, str], bytes]:
     if not isinstance(answer, Answer):
         answer = Answer(answer, 200, "application/json; charset=utf-8")
     kind = answer.content_type
@@ -126,13 +148,13 @@ def _response(answer) -> web.Response:
         kind = "application/json; charset=utf-8"
     else:
         body = answer.body if isinstance(answer.body, bytes) else answer.body.encode()
-    return web.Response(status=answer.status, body=body, headers={
-        "Content-Type": kind, "X-Maas-Api-Hash": "simulated", "Vary": "Authorization, Cookie"})
+    return answer.status, {"Content-Type": kind, "X-Maas-Api-Hash": "simulated",
+                           "Vary": "Authorization, Cookie"}, body
 
 
-def _refusal(error: ApiError) -> web.Response:
+def _refusal(error: ApiError) -> tuple[int, dict[str, str], bytes]:
     headers = {"Content-Type": "text/plain; charset=utf-8", **error.headers}
     text = error.body
     if not isinstance(text, str):
         headers["Content-Type"], text = "application/json; charset=utf-8", json.dumps(text)
-    return web.Response(status=error.status, body=text.encode(), headers=headers)
+    return error.status, headers, text.encode()
