@@ -1,7 +1,8 @@
 """Records of machines that somebody waits for: one list request serves all who wait.
 
-Who asks for a machine is taken to be waiting for it for a while; whoever finds a record too old
-fetches those of all machines waited for, while the others who find the same wait for that answer.
+Who takes a record that is some seconds old is waiting for its machine, and is taken to be for a
+while; whoever finds a record too old fetches all of those that are, of all machines waited for,
+while the others who find the same wait for that answer. Who must know how it is now gets just that.
 Only the fields that tell a machine's state are kept: a whole record is some 50 kB.
 """
 
@@ -52,7 +53,10 @@ class Records:
         :raises HardwareError:
         """
         now = self._clock.elapsed()
-        found = self._fresh(ids, now - age, now)
+        if age:
+            with self._guard:
+                self._asked.update(dict.fromkeys(ids, now))
+        found = self._fresh(ids, now - age)
         if found is not None:
             return found
         if not self._turn.acquire(timeout=max(deadline - now, 0.001)):
@@ -60,8 +64,8 @@ class Records:
                                              remedy="Repeat the request.")
         try:
             # Once is enough, unless a machine is changed while its record is on the way.
-            while (found := self._fresh(ids, now - age, now)) is None:
-                self._fetch_all(ids, deadline)
+            while (found := self._fresh(ids, now - age)) is None:
+                self._fetch_stale(ids, now - age if age else None, deadline)
             return found
         finally:
             self._turn.release()
@@ -73,24 +77,26 @@ class Records:
                 self._floor[system_id] = self._clock.elapsed()
                 self._entries.pop(system_id, None)
 
-    def _fresh(self, ids: Iterable[str], since: float, now: float) -> dict[str, dict] | None:
+    def _fresh(self, ids: Iterable[str], since: float) -> dict[str, dict] | None:
         """The records, or None if one of them is older than ``since``."""
         with self._guard:
-            self._asked.update(dict.fromkeys(ids, now))
             entries = {own: self._entries.get(own) for own in ids}
         if any(entry is None or entry.at < since for entry in entries.values()):
             return None
         return {own: entry.record for own, entry in entries.items() if entry.record is not None}
 
-    def _fetch_all(self, ids: Iterable[str], deadline: float) -> None:
+    def _fetch_stale(self, ids: Iterable[str], since: float | None, deadline: float) -> None:
+        """Fetch ``ids``, and what else is waited for and older than ``since``, if that is given."""
         with self._guard:
             now = self._clock.elapsed()
             self._asked = {own: at for own, at in self._asked.items() if now - at < FORGET_AFTER}
             self._entries = {own: entry for own, entry in self._entries.items()
-                             if own in self._asked}
+                             if own in self._asked or now - entry.at < FORGET_AFTER}
             self._floor = {own: at for own, at in self._floor.items()
                            if now - at < FORGET_AFTER}
-            wanted = sorted({*self._asked, *ids})
+            stale = [own for own in self._asked if own not in self._entries
+                     or self._entries[own].at < since] if since is not None else []
+            wanted = sorted({*stale, *ids})
         for start in range(0, len(wanted), BATCH):
             batch = wanted[start:start + BATCH]
             at = self._clock.elapsed()
