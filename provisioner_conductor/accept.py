@@ -48,8 +48,14 @@ class Acceptor:
             if known.request_digest != request.request_digest:
                 raise exceptions.KeyReused("This Idempotency-Key was used for another request.")
             return known.uuid
-        if tx.read_now() > datetime.datetime.fromisoformat(request.not_after):
-            raise exceptions.Unavailable("The request came too late to be accepted.")
+        _in_time(tx, request)
+        uuid = self._make(tx, request)
+        # Again, with every lock in hand: waiting for them takes time too, and whoever asked will
+        # take a task that is not there by then for one that never will be.
+        _in_time(tx, request)
+        return uuid
+
+    def _make(self, tx: Transaction, request: TaskRequest) -> str:
         if request.action in self._special:
             return self._again(tx, request) or self._special[request.action](tx, request)
         flow = flows.get(request.action)
@@ -115,6 +121,12 @@ class Acceptor:
             _back_on_node(tx, task)
         _reopen(tx, task, request, error=task.error if new_state == "failed" else None)
         return task.uuid
+
+
+def _in_time(tx: Transaction, request: TaskRequest) -> None:
+    """:raises Unavailable: if ``not_after`` has passed"""
+    if tx.read_now() > datetime.datetime.fromisoformat(request.not_after):
+        raise exceptions.Unavailable("The request came too late to be accepted.")
 
 
 def _back_on_node(tx: Transaction, task: sa.Row) -> None:
@@ -194,9 +206,12 @@ def accept_node(tx: Transaction, services: Services, request: TaskRequest, flow:
                              lambda kind: hardware.interface(node, kind)))
     uuid = tasks.insert(tx, tasks.NewTask(
         steps=plan, node=node.uuid, node_name=node.name, **_common(request), **parentage))
-    if node.task is not None:
-        _supersede(tx, node, flow)
+    if node.task is not None and flow.action != "delete":
+        raise fences.busy(node)
+    # The node's row first and then its task's, as everybody locks them.
     fences.supersede(tx, node, uuid if plan else None)
+    if node.task is not None:
+        _end_superseded(tx, node)
     _move(tx, node, flow, bool(plan))
     if parentage and not plan:
         signals.send(tx, parentage["parent"], "child", {"task": uuid, "state": tasks.SUCCEEDED})
@@ -215,12 +230,8 @@ def _keep(tx: Transaction, node: sa.Row, request: TaskRequest, flow: Flow) -> sa
     return nodes.require(tx, node.uuid)
 
 
-def _supersede(tx: Transaction, node: sa.Row, flow: Flow) -> None:
-    """End the present task, in whose steps nobody is inside, in favour of a delete."""
-    if flow.action != "delete" or node.incarnation is not None:
-        raise exceptions.NodeBusy(
-            f"Node {node.name or node.uuid} is locked by host {node.reservation or 'another'}, "
-            "please retry after the current operation is completed.", node=node.uuid)
+def _end_superseded(tx: Transaction, node: sa.Row) -> None:
+    """End the task in whose place a delete has come; nobody is inside its steps."""
     old = tasks.get(tx, node.task)
     tasks.update(tx, old.uuid, state=tasks.CANCELLED, incarnation=None, finished_at=tx.now(),
                  wait_for=None, wait_late=None, deadline=None, error={

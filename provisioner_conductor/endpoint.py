@@ -94,12 +94,13 @@ class Endpoint:
         machine = self._services.hardware.machine(row, own, agent, Guard(incarnation))
         if verb in PLAIN_CALLS:
             return {"result": getattr(machine.interface(kind), verb)()}
-        with self._services.database.writer() as tx:
-            fence = fences.take_node(tx, row, incarnation.holder)
-        try:
-            result = machine.call(kind, verb, **arguments)
-        finally:
-            self._release(fence, f"{kind}.{verb}", arguments)
+        with self._sweeper.calling(row.uuid):
+            with self._services.database.writer() as tx:
+                fence = fences.take_node(tx, row, incarnation.holder)
+            try:
+                result = machine.call(kind, verb, **arguments)
+            finally:
+                self._release(fence, f"{kind}.{verb}", arguments)
         return {"result": result}
 
     def _release(self, fence: fences.Fence, what: str, arguments: dict) -> None:

@@ -67,7 +67,19 @@ class Lease:
             self._begin()
             if self.current is None:
                 self._clock.wait(self._stop, self._conf.lease_interval / 3)
-        self._thread.start()
+        if self.current is not None:
+            self._thread.start()
+
+    def interrupt(self) -> None:
+        """Have :meth:`start` wait no longer. Does nothing once there is a lease."""
+        if self.current is None:
+            self._stop.set()
+
+    def abandon(self) -> None:
+        """End renewing, and acting at once: something still runs that nobody can wait for."""
+        self._end_renewing()
+        if self.current is not None:
+            self.current.deadline = float("-inf")
 
     def _begin(self) -> None:
         me = self._registration(new_uuid())
@@ -114,9 +126,7 @@ class Lease:
 
     def stop(self) -> None:
         """End renewing and declare this incarnation dead. Only when nothing of it runs."""
-        self._stop.set()
-        if self._thread.is_alive():
-            self._thread.join()
+        self._end_renewing()
         if self.current is None:
             return
         try:
@@ -125,3 +135,8 @@ class Lease:
         except OUTAGE as error:
             LOG.warning("Could not resign; others will see the lease end: %s", error)
         self.current.deadline = float("-inf")
+
+    def _end_renewing(self) -> None:
+        self._stop.set()
+        if self._thread.is_alive():
+            self._thread.join()

@@ -3,19 +3,23 @@
 Secrets are opened here to compare them, and do not leave: a plan gets words in their place.
 """
 
+import json
+import re
 import types
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 import sqlalchemy as sa
 
-from provisioner import exceptions, references, secrets, states
+from provisioner import exceptions, secrets, states
 from provisioner.site import plan
 from provisioner.site.model import BaremetalNode, Site
 from provisioner_conductor import design_layout, design_nodes, progress
 from provisioner_conductor.foresight import Foresight
 from provisioner_conductor.world import World, copy_of, newborn
 
+#: user name and password in a URL, well-formed or not
+_LOGIN = re.compile(r"(?<=://)[^/\s\"]*@")
 #: columns of which a plan shows every key that the design names
 _COLUMNS = ("driver_info", "properties", "extra")
 
@@ -134,17 +138,24 @@ class Outlooks:
 
 def _inventory_drift(node: BaremetalNode, inventory: Mapping[str, Any] | None):
     """Where the machine that was inspected is not the one of the design."""
-    if not inventory:
-        return
-    macs = [entry.get("mac_address") for entry in inventory.get("interfaces") or []]
+    found = inventory or {}
+    entries, boot = found.get("interfaces"), found.get("boot")
+    macs = sorted(str(entry.get("mac_address")).lower() for entry in _listed(entries)
+                  if entry.get("mac_address"))
     for mac in node.boot_macs:
         if macs and mac not in macs:
-            yield plan.Drift("inventory/interfaces", mac, sorted(filter(None, macs)),
+            yield plan.Drift("inventory/interfaces", mac, macs,
                              "Correct boot_mac, or inspect again: the machine has no such port.")
-    mode = (inventory.get("boot") or {}).get("current_boot_mode")
+    mode = boot.get("current_boot_mode") if isinstance(boot, Mapping) else None
     if node.boot_mode and mode and mode != node.boot_mode:
         yield plan.Drift("inventory/boot_mode", node.boot_mode, mode,
                          "Set the firmware's boot mode, or correct the hardware profile.")
+
+
+def _listed(entries: Any) -> list[Mapping]:
+    """Those of a machine's report that can be read; a ramdisk may send anything."""
+    return [entry for entry in entries if isinstance(entry, Mapping)] \
+        if isinstance(entries, list) else []
 
 
 def _fields(columns: Mapping[str, Any], macs: Iterable[str]) -> dict[str, Any]:
@@ -173,8 +184,8 @@ def hide(fields: dict[str, Any], seen: plan.Seen | None, secret: set[str]) -> No
 
 
 def _open(value: Any) -> bool:
-    """Whether there is no secret anywhere in a value."""
-    return secrets.mask(value) == value
+    """Whether there is no secret anywhere in a value: no key that names one, no login in a URL."""
+    return secrets.mask(value) == value and not _LOGIN.search(json.dumps(value))
 
 
 def image_fields(node: Any) -> dict[str, str]:
@@ -187,7 +198,7 @@ def image_fields(node: Any) -> dict[str, str]:
 def _image(info: Mapping[str, Any]) -> dict[str, str]:
     """``image/...`` fields of an ``instance_info``."""
     source, digest = info.get("image_source"), info.get("image_os_hash_value")
-    found = {"image/url": references.without_password(source) if isinstance(source, str) else None,
+    found = {"image/url": _LOGIN.sub("", source) if isinstance(source, str) else None,
              "image/sha256": digest if isinstance(digest, str) else None}
     return {field: value for field, value in found.items() if value}
 

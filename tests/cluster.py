@@ -175,7 +175,8 @@ class Process(Sender):
         self.database.point = self.point
         self.hardware = Hardware([FakeHardware, MaasHardware], cluster.world.pools(self), BOX)
         self.services = Services(cluster.conf, self.database, self.hardware, cluster.clock,
-                                 DesignLibrary(self.database), lambda *tasks: None)
+                                 DesignLibrary(self.database, self.hardware.open_text),
+                                 lambda *tasks: None)
         self.lease = ManualLease(cluster.database, cluster.conf, self._registration)
         self.sweeper = Sweeper(self.services, self.lease,
                                MembershipView(self.database, cluster.clock))

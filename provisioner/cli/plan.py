@@ -14,7 +14,9 @@ BASE = "/api/v1.1/plans"
 def _shown(command: Command, body: dict, form: str) -> int:
     """Print a plan; the exit status that it stands for."""
     if form == "json":
-        print(json.dumps(body, indent=2), file=command.app.stdout)
+        data = {**body["plan"], "uuid": body["uuid"], "task": body["task"],
+                "user": body["user"], "created_at": body["created_at"]}
+        print(json.dumps(data, indent=2), file=command.app.stdout)
         return plan_text.status(body["plan"])
     print(plan_text.render(body["plan"]), file=command.app.stdout)
     if body["task"]:

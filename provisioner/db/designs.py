@@ -12,7 +12,7 @@ from provisioner.db.signals import ENDED
 
 @dataclasses.dataclass(frozen=True)
 class NewDesign:
-    """:ivar documents: the YAML text as it came, several sources joined
+    """:ivar documents: the YAML text as it came, sealed: it holds credentials of BMCs
     :ivar summary: counts of documents by kind, errors and warnings
     :ivar findings: findings as plain data
     """

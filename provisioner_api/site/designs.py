@@ -36,7 +36,7 @@ def create(call: Call) -> Answer:
     content, source = _documents(call, given.get("source", "request"))
     parent = _parent(call, given)
     if given.get("compose"):
-        content = _composed(parent, content)
+        content = _composed(call, parent, content)
     row = store(call, content, source, parent, given.get("owner"))
     return created(brief(row) | {"findings": row.findings}, call.link("api/v1.1/designs",
                                                                       row.digest))
@@ -53,14 +53,14 @@ def _parent(call: Call, given: dict) -> sa.Row | None:
     return None
 
 
-def _composed(parent: sa.Row, content: bytes) -> bytes:
+def _composed(call: Call, parent: sa.Row, content: bytes) -> bytes:
     """The parent's documents and those of the request, as one stream."""
     text = _decoded(content)
     loaded = documents.load(text, "request")
     if has_errors(loaded.findings):
         found = [item.as_dict() for item in loaded.findings]
         raise exceptions.InvalidDesign("The documents cannot be read.", findings=found)
-    return composition.compose(parent.documents, text).encode()
+    return composition.compose(call.services.box.open_text(parent.documents), text).encode()
 
 
 def store(call: Call, content: bytes, source: str, parent: sa.Row | None = None,
@@ -78,10 +78,11 @@ def store(call: Call, content: bytes, source: str, parent: sa.Row | None = None,
             f"The design has {summary['errors']} errors and {summary['warnings']} warnings.",
             findings=found, summary=summary)
     if parent is not None:
-        composition.check_owners(ingest.effective_sites.of(parent).documents, design.documents,
-                                 owner)
+        below = ingest.effective_sites.of(parent, call.services.box)
+        composition.check_owners(below.documents, design.documents, owner)
     new = designs.NewDesign(
-        digest=design.digest, documents=text, source=source, summary=summary, findings=found,
+        digest=design.digest, documents=call.services.box.seal_text(text), source=source,
+        summary=summary, findings=found,
         parent=parent.digest if parent is not None else None, user=call.context.user)
 
     def put(tx):
@@ -157,8 +158,9 @@ def text(call: Call, ident: str) -> Answer:
     with call.services.database.reader() as tx:
         row = ingest.require(tx, ident)
     if not given:
-        return Answer(200, masking.mask(row.documents), content_type="application/x-yaml")
-    design = ingest.effective_sites.of(row)
+        plain = call.services.box.open_text(row.documents)
+        return Answer(200, masking.mask(plain), content_type="application/x-yaml")
+    design = ingest.effective_sites.of(row, call.services.box)
     found = [_document(item) for item in design.documents.items if _matches(item, given)]
     return ok({"design": row.digest, "documents": found})
 
@@ -182,7 +184,7 @@ def compare(call: Call, ident: str, other: str) -> Answer:
     arguments.none(call)
     with call.services.database.reader() as tx:
         rows = [ingest.require(tx, name) for name in (ident, other)]
-    old, new = (ingest.effective_sites.of(row) for row in rows)
+    old, new = (ingest.effective_sites.of(row, call.services.box) for row in rows)
     found = diff.compare(old, new)
     return ok({"from": rows[0].digest, "to": rows[1].digest, "empty": found.empty,
                "documents": [_changed(item) for item in found.documents],
@@ -199,13 +201,13 @@ def node_names(call: Call, ident: str) -> Answer:
     """Names of the design's nodes."""
     row = _row(call, ident)
     return ok({"design": row.digest,
-               "nodes": sorted(ingest.effective_sites.of(row).site.nodes)})
+               "nodes": sorted(ingest.effective_sites.of(row, call.services.box).site.nodes)})
 
 
 def node(call: Call, ident: str, name: str) -> Answer:
     """A node as the design means it, every value with the document and line it comes from."""
     row = _row(call, ident)
-    design = ingest.effective_sites.of(row)
+    design = ingest.effective_sites.of(row, call.services.box)
     found = design.site.node(name)
     origins = {path: origin._asdict()
                for path, origin in design.origins.of("BaremetalNode", name).items()}

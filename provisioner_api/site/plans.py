@@ -40,7 +40,7 @@ def create(call: Call) -> Answer:
     key, site = idempotency.of(call), body.get("site", task_requests.DEFAULT_SITE)
     with call.services.database.reader() as tx:
         design = task_requests.wanted_design(tx, site, body.get("design"), None)
-    task_requests.check_filter(design, body.get("node_filter"))
+    task_requests.check_filter(call, design, body.get("node_filter"))
     save = body.get("save", True)
     actions = body.get("actions") or [body[name] for name in ("action",) if name in body]
     uuid = call.services.conductor_client.plan(PlanRequest(

@@ -52,10 +52,13 @@ def pin(context: Context) -> Outcome:
     design = validate(documents.load(text, context.task.design_ref))
     findings = [finding.as_dict() for finding in design.findings]
     if has_errors(design.findings):
-        raise exceptions.InvalidDesign(f"The design at {context.task.design_ref} has errors.",
+        shown = references.without_password(context.task.design_ref)
+        raise exceptions.InvalidDesign(f"The design at {shown} has errors.",
                                        findings=findings[:100])
-    new = designs.NewDesign(design.digest, text.decode(), context.task.design_ref,
-                            findings=findings, user=context.task.user)
+    new = designs.NewDesign(
+        design.digest, context.services.hardware.seal_text(text.decode()),
+        references.without_password(context.task.design_ref), findings=findings,
+        user=context.task.user)
 
     def write(tx) -> None:
         designs.put(tx, new)

@@ -99,7 +99,7 @@ def test_a_node_from_create_to_delete(room, cli):
 
 def test_what_can_be_asked_and_set(room, cli):
     name = "node-002"
-    uuid = _enrol(cli, room, name)
+    uuid = room.enrol(name)
     listed = cli.show("baremetal", "node", "list")
     assert {"uuid": uuid, "name": name}.items() <= next(
         row for row in listed if row["name"] == name).items()

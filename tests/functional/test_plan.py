@@ -52,7 +52,7 @@ def test_plans_from_nothing_to_a_new_image(site, capsys):
     fleet, client, run, (text, digest) = site
     design = client.create_design(text)
     status, body = saved(run, "--design", design)
-    assert (status, body["plan"]["totals"]["create"]) == (2, NODES)
+    assert (status, body["totals"]["create"]) == (2, NODES)
     assert "password" not in re.sub(r"ipmi_password|oob/credential", "", json.dumps(body))
     applied(run, body)
     deployment.assert_deployed(fleet, client, digest)
@@ -60,7 +60,7 @@ def test_plans_from_nothing_to_a_new_image(site, capsys):
 
     # Somebody else changes something between plan and apply.
     status, stale = saved(run, "--action", "destroy_nodes")
-    assert (status, stale["plan"]["totals"]["destroys_data"]) == (2, NODES)
+    assert (status, stale["totals"]["destroys_data"]) == (2, NODES)
     name = fleet.nodes[0]["name"]
     client.call("PUT", f"/v1/nodes/{name}/states/power", json={"target": "power off"},
                 headers={"X-OpenStack-Ironic-API-Version": "1.78"})
@@ -91,7 +91,7 @@ def replace(fleet, client, run, digest: str) -> None:
                          headers={"X-OpenStack-Ironic-API-Version": "1.78"})
     assert answer.status_code == 200, answer.text
     status, body = saved(run)
-    node, = body["plan"]["nodes"]
+    node, = body["nodes"]
     assert (status, node["node"], node["change"]) == (2, name, "-/+")
     assert [verb["verb"] for verb in node["verbs"]] == ["delete", "deploy"]
     applied(run, body)

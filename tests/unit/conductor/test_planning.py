@@ -1,11 +1,12 @@
 """Plans made from rows, and applied in a simulated cluster: what is shown is what runs."""
 
+import dataclasses
 import re
 
 import pytest
 
 from provisioner import exceptions, states
-from provisioner.db import designs, nodes, plans, ports, tasks
+from provisioner.db import agents, designs, nodes, plans, ports, tasks
 from provisioner.rpc.client import PlanRequest
 from provisioner.site import documents, plan_text
 from provisioner.site.validate import validate
@@ -37,6 +38,8 @@ class Site:
         self.design = self.store(small())
 
     def store(self, new: designs.NewDesign) -> str:
+        new = dataclasses.replace(
+            new, documents=self.on.live()[0].hardware.seal_text(new.documents))
         self.on.database.write(lambda tx: designs.put(tx, new))
         return new.digest
 
@@ -241,15 +244,69 @@ def test_what_is_not_in_the_plan_is_not_done(deployed):
     assert deployed.on.get(known.uuid).provision_state == states.AVAILABLE
 
 
-def test_a_verb_that_the_plan_does_not_have_is_refused(deployed):
+def test_a_verb_that_the_plan_does_not_have_is_refused(site):
+    """The node needed no 'manage' when the plan was made."""
+    site.run(site.make("prepare_site"))
+    site.change("node-001", provision_state="manageable")
+    row = site.make("prepare_nodes", node_filter=only("node-001"))
+    assert [verb["verb"] for verb in row.document["nodes"][0]["verbs"]] == ["inspect", "provide"]
+    task = site.apply(row)
+    site.change("node-001", provision_state="enroll")
+    ended = site.on.run(task)
+    assert (ended.state, ended.result["failures"]) == (tasks.FAILED, ["node-001"])
+    assert "needs manage now, which is not in the plan" in ended.result["messages"][0]["message"]
+    assert site.verbs(ended) == []
+
+
+def test_a_plan_without_a_replacement_replaces_nothing(deployed):
+    """Another image gets onto the machine after the plan to deploy it was accepted."""
     deployed.change("node-001", provision_state="available")
-    row = deployed.make("deploy_nodes", node_filter=only("node-001"))
-    task = deployed.apply(row)
+    task = deployed.apply(deployed.make("deploy_nodes", node_filter=only("node-001")))
     deployed.change("node-001", provision_state="active", instance_info={
         "image_os_hash_value": "c" * 64})
     ended = deployed.on.run(task)
-    assert ended.state == tasks.FAILED
-    assert "another image" in str(ended.result) or "not in the plan" in str(ended.result)
+    assert (ended.state, deployed.verbs(ended)) == (tasks.FAILED, [])
+    assert "another image" in ended.result["messages"][0]["message"]
+
+
+LOGIN = "http://me:hush@images.invalid/kernel"
+
+
+def test_logins_in_urls_are_secrets(deployed):
+    text = small().documents
+    kernel = re.search(r"^  kernel: (\S+)", text, re.M)[1]
+    deployed.design = deployed.store(small(**{f"kernel: {kernel}": f"kernel: {LOGIN}"}))
+    document = deployed.make().document
+    change = fields(node_of(document, "node-001"))["driver_info/deploy_kernel"]
+    assert (change["before"], change["after"]) == ("(another secret)", "(secret)")
+    assert "hush" not in str(document)
+    deployed.run(deployed.make())
+    assert deployed.make().document["empty"]
+
+
+@pytest.mark.parametrize("info", [
+    {"image_source": "http://[broken", "image_os_hash_value": "e" * 64},
+    {"image_source": "http://me:hush@x/[", "image_os_hash_value": 7}, {"image_source": [1]}])
+def test_any_instance_info_gives_a_plan(deployed, info):
+    deployed.change("node-001", instance_info=info)
+    document = deployed.make().document
+    assert node_of(document, "node-001")["verbs"][0]["verb"] == "delete"
+    assert "hush" not in str(document)
+
+
+@pytest.mark.parametrize(("inventory", "drift"), [
+    ({"interfaces": [{"mac_address": "52:54:00:77:00:01"}], "boot": {"current_boot_mode": "bios"}},
+     []),
+    ({"interfaces": [{"mac_address": "52:54:00:77:00:99"}]}, ["inventory/interfaces"]),
+    ({"boot": {"current_boot_mode": "uefi"}}, ["inventory/boot_mode"]),
+    ({"interfaces": "none", "boot": 5}, []), ({"interfaces": [None, {"mac_address": 5}]},
+                                              ["inventory/interfaces"])])
+def test_a_machine_that_is_not_the_one_of_the_design_is_drift(deployed, inventory, drift):
+    node = deployed.on.names()["node-001"].uuid
+    deployed.on.database.write(lambda tx: agents.put_inventory(tx, node, inventory, {}))
+    found = [item["field"] for entry in deployed.make().document["nodes"]
+             for item in entry["drift"]]
+    assert found == drift
 
 
 def test_drift_is_told_and_left_alone(deployed):

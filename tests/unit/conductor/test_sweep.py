@@ -347,3 +347,101 @@ def test_a_revoked_run_cannot_send_through_a_channel_it_holds(on, process):
         channel.send(Request(node, "power.set", ("power off",)))
     assert on.world.machine(node).power == "power on"
 
+
+
+# --- a node held by a hardware call ---------------------------------------------------------------
+
+
+def test_a_hardware_call_leaves_the_work_of_the_dead_to_its_successor(on, script):
+    """Taken and given back in between, a running task would have no owner for ever."""
+    task = kill_inside(on, script)
+    other = on.start("b")
+    on.pass_time(12.5)
+    other.sweep()
+    node = on.get(on.task(task).node)
+    with pytest.raises(exceptions.NodeBusy), on.database.writer() as tx:
+        fences.take_node(tx, node, other.lease.current.holder)
+    on.pass_time(2.5)
+    other.sweep()
+    assert on.task(task).state == tasks.SUCCEEDED
+
+
+def test_nothing_new_begins_on_a_node_before_the_margin_of_its_holder_is_over(on, process):
+    node = on.node()
+    with on.database.writer() as tx:
+        fences.take_node(tx, on.get(node), process.lease.current.holder)
+    process.die()
+    other = on.start("b")
+    on.pass_time(12.5)
+    other.sweep()
+    with pytest.raises(exceptions.NodeBusy):
+        other.acceptor.accept(on.ask("power", node, args={"target": "power on"}))
+    on.pass_time(2.5)
+    other.sweep()
+    other.acceptor.accept(on.ask("power", node, args={"target": "power on"}))
+
+
+def test_a_call_whose_end_was_not_recorded_keeps_no_node(on, process):
+    node = on.node()
+    with process.sweeper.calling(node):
+        with on.database.writer() as tx:
+            fences.take_node(tx, on.get(node), process.lease.current.holder)
+        with pytest.raises(exceptions.NodeBusy), process.sweeper.calling(node), \
+                on.database.writer() as tx:
+            fences.take_node(tx, on.get(node), process.lease.current.holder)
+        process.sweep()
+        assert on.get(node).reservation == "a", "the first call is under way"
+    process.sweep()
+    assert (on.get(node).reservation, on.get(node).incarnation) == (None, None)
+    assert violations(on.database) == []
+
+
+def test_a_hardware_call_during_a_wait_is_not_disturbed_by_its_task(on, script, process):
+    node = on.node()
+    task = on.insert(node, SPECS["repeat"])
+    script.answer = lambda context: Wait("power", until=100, poll=50, late="late")
+    process.sweep()
+    with process.sweeper.calling(node):
+        with on.database.writer() as tx:
+            fence = fences.take_node(tx, on.get(node), process.lease.current.holder)
+        assert process.sweep() == 0
+        with on.database.writer() as tx:
+            fence.lock(tx)
+            fence.release(tx)
+    assert (on.task(task).state, len(script.contexts)) == (tasks.WAITING, 1)
+
+
+# --- much work ------------------------------------------------------------------------------------
+
+
+def test_work_that_nobody_takes_does_not_hide_ours(on, script, process, monkeypatch):
+    monkeypatch.setattr(tasks, "PAGE", 2)
+    strange = [on.insert(on.node(conductor_group="elsewhere"), SPECS["repeat"]) for _ in range(5)]
+    on.pass_time(1.0)
+    own = on.insert(on.node(), SPECS["repeat"])
+    process.sweep()
+    assert on.task(own).state == tasks.SUCCEEDED
+    assert {on.task(task).state for task in strange} == {tasks.RUNNABLE}
+
+
+def test_steps_that_hang_are_cut_off_also_when_they_have_all_the_workers(
+        on, script, process, threads, eventually):
+    gate = threading.Event()
+
+    def answer(context):
+        if len(script.contexts) <= 2:
+            assert gate.wait(30)
+        return Done()
+    script.answer = answer
+    stuck = [on.insert(on.node(), SPECS["stubborn"]) for _ in range(2)]
+    try:
+        process.sweep()
+        assert threads.free() == 0
+        eventually(lambda: len(script.contexts) == 2)
+        on.pass_time(16.0)
+        for _ in range(3):
+            process.sweep()
+        assert threads.drain(10)
+        assert {on.task(task).state for task in stuck} == {tasks.SUCCEEDED}
+    finally:
+        gate.set()

@@ -35,10 +35,11 @@ class Endpoint:
 
     def __init__(self):
         self._database: Database | None = None
+        self._box: Box | None = None
 
-    def serve(self, database: Database) -> None:
+    def serve(self, database: Database, box: Box) -> None:
         """Accept into this database, with nothing recorded yet."""
-        self._database = database
+        self._database, self._box = database, box
         self.requests: list[dict] = []
         self.hints: list[str] = []
         self.hinted = threading.Event()
@@ -68,9 +69,8 @@ class Endpoint:
             return known.uuid if known else plans.insert(tx, self._plan(tx, request))
         return {"plan": self._database.write(make)}
 
-    @staticmethod
-    def _plan(tx, request: dict) -> plans.NewPlan:
-        text = designs.get(tx, request["design"]).documents
+    def _plan(self, tx, request: dict) -> plans.NewPlan:
+        text = self._box.open_text(designs.get(tx, request["design"]).documents)
         site = validate.validate(documents.load(text, "design")).site
         wish = plan.Wish(request["site"], request["design"], tuple(request["actions"]))
         made = plan.make(site, wish, {}, {name: plan.Outlook({"driver": "ipmi"}, True, "enroll")
@@ -82,7 +82,8 @@ class Endpoint:
 
     def hint(self, context, tasks: list) -> None:
         self.hints += tasks
-        self.hinted.set()
+        if tasks:
+            self.hinted.set()
 
 
 class Bus:
@@ -113,11 +114,12 @@ class Harness:
         self.database = Database(f"sqlite:///{folder}/test.sqlite")
         models.metadata.create_all(self.database.engine)
         self.hostname, self.endpoint = bus.hostname, bus.endpoint
-        self.endpoint.serve(self.database)
+        box = Box([Fernet.generate_key()])
+        self.endpoint.serve(self.database, box)
         self.services = Services(
             conf=self.conf, database=self.database, clock=Clock(),
             conductor_client=ConductorClient(bus.transport, self.database, Clock()),
-            box=Box([Fernet.generate_key()]))
+            box=box)
         self.app = create_app(self.services, routes.TABLES)
         self.http = self.app.test_client()
 

@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from provisioner.db import designs
 from tests.unit.api.site.harness import EXAMPLE, YAML
 
 BASE = "/api/v1.1/designs"
@@ -228,3 +229,11 @@ def test_locks_keep_designs_and_yield_to_tasks(site_api):
     assert site_api.http.delete(f"{locks}/north").status_code == 204
     assert site_api.http.delete(f"{locks}/north").status_code == 404
     assert site_api.http.put(f"{locks}/a%20b", json={"design": digest}).status_code == 400
+
+
+def test_documents_rest_sealed(site_api):
+    digest = post(site_api, EXAMPLE.read_text()).json["digest"]
+    with site_api.database.reader() as tx:
+        row = designs.get(tx, digest)
+    assert "credential" not in row.documents
+    assert "credential" in site_api.services.box.open_text(row.documents)
