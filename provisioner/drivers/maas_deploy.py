@@ -119,7 +119,8 @@ def _configured(apply: Callable[[Handle, Mapping], None], part: str) -> Callable
         wanted = layout_of(machine.node).get(part)
         if not wanted:
             return Progress(DONE, f"The node's layout has no {part}; left as it is")
-        if m.is_one_of(machine.require(), {m.DEPLOYING, m.DEPLOYED}):
+        # A record that others wait for too will do: where it is out of date MAAS refuses.
+        if m.is_one_of(machine.require(m.AGE), {m.DEPLOYING, m.DEPLOYED}):
             return Progress(DONE, "Installed already")
         apply(machine, wanted)
         return Progress(DONE)

@@ -47,7 +47,7 @@ class MaasInspect(MaasInterface, base.External, base.InspectInterface):
         machine = handle(channel, node)
         found = findings(machine, "commissioning")
         lshw = next((one.text for one in found if one.generator == "lshw"), "")
-        return Collected(tuple(found), {**m.learnt(machine.require()), DEVICES: devices(lshw)})
+        return Collected(tuple(found), {**m.learnt(machine.require(m.AGE)), DEVICES: devices(lshw)})
 
 
 def findings(machine: Handle, kind: str) -> list[Finding]:
