@@ -16,6 +16,9 @@ from provisioner.site.model import BaremetalNode, Image
 DRIVERS = {"ipmi": "ipmi", "redfish": "redfish", "maas": "maas", "manual": "manual-management",
            "fake": "fake-hardware"}
 _LOGIN = {"account": "username", "credential": "password"}
+#: a MAAS region has a URL and a key of its own: what ``oob`` says of the BMC is for MAAS to use
+_ADDRESS = {"maas": "power_address"}
+_MAAS_LOGIN = {"account": "power_user", "credential": "power_pass"}
 
 
 def driver_of(node: BaremetalNode) -> str:
@@ -32,14 +35,15 @@ def driver_info(node: BaremetalNode, image: Image | None) -> dict[str, Any]:
     Keys of ``oob`` that already begin with the type's prefix are passed on as they are.
     """
     prefix = f"{node.oob_type}_"
+    login = _MAAS_LOGIN if node.oob_type == "maas" else _LOGIN
     info: dict[str, Any] = {}
     for key, value in node.oob_parameters.items():
         if key.startswith(prefix):
             info[key] = value
-        elif key in _LOGIN:
-            info[prefix + _LOGIN[key]] = value
+        elif key in login:
+            info[prefix + login[key]] = value
     if node.bmc_address:
-        info[f"{prefix}address"] = node.bmc_address
+        info[prefix + _ADDRESS.get(node.oob_type, "address")] = node.bmc_address
     if image is not None:
         info["deploy_kernel"], info["deploy_ramdisk"] = image.kernel, image.ramdisk
         if image.kernel_params:
@@ -48,9 +52,14 @@ def driver_info(node: BaremetalNode, image: Image | None) -> dict[str, Any]:
 
 
 def wanted(node: BaremetalNode, image: Image | None, hardware_type: HardwareType,
-           site: str) -> dict[str, Any]:
-    """The node's user columns as the design wants them; ``driver_info`` in plain."""
+           site: str, layout: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    """The node's user columns as the design wants them; ``driver_info`` in plain.
+
+    :param layout: for a machine that a bootstrapper sets up
+    """
     capabilities = {"capabilities": f"boot_mode:{node.boot_mode}"} if node.boot_mode else {}
+    if layout is not None:
+        capabilities = {**capabilities, "layout": layout}
     interfaces = {f"{kind}_interface": hardware_type.default(kind) for kind in INTERFACE_KINDS}
     return {"name": node.name, "driver": hardware_type.name, "properties": capabilities,
             "driver_info": driver_info(node, image),

@@ -10,7 +10,6 @@ from typing import Any
 
 from provisioner import exceptions, states
 from provisioner.site import plan
-from provisioner.site.model import Image
 from provisioner.steps import StepSpec
 from provisioner_conductor import flows, progress
 from provisioner_conductor.flows.base import Flow, Request
@@ -19,6 +18,10 @@ from provisioner_conductor.flows.base import Flow, Request
 _DESTROYING = frozenset({"deploy", "rebuild", "delete"})
 #: steps that do, in verbs that need not
 _DESTROYING_STEPS = frozenset({"agent.plan_clean"})
+
+
+#: how often a bootstrapper brings a machine up: into its own system, and into the installed one
+_EXTERNAL_BOOTS = {"commission": 1, "deploy": 2, "rescue": 1, "unrescue": 1}
 
 
 class Foresight:
@@ -32,7 +35,7 @@ class Foresight:
         self._conf = conf
         self._actions = actions
 
-    def of(self, node: types.SimpleNamespace, ports: Sequence[Any], image: Image | None
+    def of(self, node: types.SimpleNamespace, ports: Sequence[Any], image: progress.Wanted
            ) -> tuple[list[plan.Verb], plan.Blocked | None]:
         """The verbs that would run, and what keeps an action from its end, if anything does.
 
@@ -46,7 +49,7 @@ class Foresight:
         return verbs, None
 
     def _play(self, action: str, node: types.SimpleNamespace, ports: Sequence[Any],
-              image: Image | None, verbs: list[plan.Verb]) -> plan.Blocked | None:
+              image: progress.Wanted, verbs: list[plan.Verb]) -> plan.Blocked | None:
         while True:
             done = [verb.verb for verb in verbs]
             following = progress.next_for(action, node, done, image, rebuild=True)
@@ -84,8 +87,17 @@ class Foresight:
 def power_cycles(steps: Sequence[StepSpec]) -> int:
     """How often the steps bring the machine up."""
     up = (states.POWER_ON, states.REBOOT, states.SOFT_REBOOT)
-    return sum(step.name == "power.reset"
+    external = sum(external_boots(step) for step in steps)
+    return external + sum(step.name == "power.reset"
                or (step.name == "power.set" and step.args.get("target") in up) for step in steps)
+
+
+def external_boots(step: StepSpec) -> int:
+    """How often a bootstrapper brings the machine up for one of its verbs."""
+    if step.name != "external.run":
+        return 0
+    erases = step.args["verb"] == "release" and step.args.get("erase")
+    return 1 if erases else _EXTERNAL_BOOTS.get(step.args["verb"], 0)
 
 
 def destroys(flow: Flow, steps: Sequence[StepSpec]) -> bool:
@@ -95,6 +107,8 @@ def destroys(flow: Flow, steps: Sequence[StepSpec]) -> bool:
 
 
 def _erases(step: StepSpec) -> bool:
+    if step.name == "external.run":
+        return bool(step.args.get("erase"))
     return str((step.args.get("step") or {}).get("step", "")).startswith("erase_")
 
 

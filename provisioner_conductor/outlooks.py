@@ -13,8 +13,8 @@ import sqlalchemy as sa
 
 from provisioner import exceptions, secrets, states
 from provisioner.site import plan
-from provisioner.site.model import BaremetalNode, Image, Site
-from provisioner_conductor import design_nodes, progress
+from provisioner.site.model import BaremetalNode, Site
+from provisioner_conductor import design_layout, design_nodes, progress
 from provisioner_conductor.foresight import Foresight
 from provisioner_conductor.world import World, copy_of, newborn
 
@@ -48,7 +48,8 @@ class Outlooks:
             driver = self._hardware.type(design_nodes.driver_of(node))
         except exceptions.ProvisionerError as error:
             return self._seen(node, row, {}, {}), self._blocked(row, {}, error)
-        wanted = design_nodes.wanted(node, image, driver, self._wish.site)
+        layout = design_layout.layout_for(driver, self._site, node)
+        wanted = design_nodes.wanted(node, image, driver, self._wish.site, layout)
         known = self._hardware.open(row.driver_info) if row is not None else {}
         secret = {setting.name for setting in driver.settings().values() if setting.secret}
         fields = _fields(wanted, node.boot_macs)
@@ -58,7 +59,8 @@ class Outlooks:
             ahead = self._ahead(node, row, wanted, known)
         except exceptions.ProvisionerError as error:
             return seen, self._blocked(row, fields, error)
-        return seen, self._outlook(node, image, ahead, fields)
+        own = progress.image_for(driver, self._site, node)
+        return seen, self._outlook(own, ahead, fields)
 
     def _seen(self, node: BaremetalNode, row: sa.Row | None, fields: Mapping[str, Any],
               known: Mapping[str, Any]) -> plan.Seen | None:
@@ -105,7 +107,7 @@ class Outlooks:
                     f"MAC address {mac} belongs to node {holder} already.",
                     remedy="Correct boot_mac, or delete the other node's port.")
 
-    def _outlook(self, node: BaremetalNode, image: Image | None, ahead: types.SimpleNamespace,
+    def _outlook(self, image: progress.Wanted, ahead: types.SimpleNamespace,
                  fields: Mapping[str, Any]) -> plan.Outlook:
         verbs, blocked = self._foresight.of(ahead, ahead.ports, image)
         wanted = _image(progress.instance_info(image)) if image else {}

@@ -6,7 +6,8 @@ from collections.abc import Iterable, Mapping
 import sqlalchemy as sa
 
 from provisioner import states
-from provisioner.site.model import Image
+from provisioner.drivers.base import HardwareType
+from provisioner.site.model import BaremetalNode, Image, Site
 
 #: columns of a node that :func:`next_for` reads
 READS = ("name", "provision_state", "instance_info", "inspect_interface")
@@ -35,6 +36,25 @@ class Stuck:
     remedy: str
 
 
+@dataclasses.dataclass(frozen=True)
+class OwnImage:
+    """An image that the deploying service has itself, under this name."""
+
+    name: str
+
+
+#: what a node is to be deployed with
+Wanted = Image | OwnImage | None
+
+
+def image_for(hardware_type: HardwareType, site: Site,
+              node: BaremetalNode) -> Wanted:
+    """The node's image; by its name alone where a bootstrapper deploys, which has its own."""
+    if node.image and hardware_type.interface("deploy", None).external:
+        return OwnImage(node.image)
+    return site.image_of(node)
+
+
 Next = Start | Reached | Stuck
 
 _PREPARE = {states.ENROLL: "manage", states.INSPECT_FAILED: "inspect",
@@ -47,13 +67,15 @@ INSTANCE_STATES = frozenset({
     states.RESCUE_FAILED, states.SERVICE_FAILED})
 
 
-def instance_info(image: Image) -> dict:
-    """What the deploy interface needs to know of an image of the design."""
+def instance_info(image: Image | OwnImage) -> dict:
+    """What the deploy interface needs to know of an image."""
+    if isinstance(image, OwnImage):
+        return {"image_source": image.name}
     return {"image_source": image.url, "image_os_hash_algo": "sha256",
             "image_os_hash_value": image.sha256, "image_disk_format": image.disk_format}
 
 
-def next_for(action: str, node: sa.Row, done: Iterable[str], image: Image | None,
+def next_for(action: str, node: sa.Row, done: Iterable[str], image: Wanted,
              rebuild: bool = False) -> Next:
     """What ``node`` needs next for a site action.
 
@@ -88,7 +110,7 @@ def _prepare(node: sa.Row, done: set[str]) -> Next:
     return _stuck(node, states.AVAILABLE)
 
 
-def _deploy(node: sa.Row, done: set[str], image: Image | None, rebuild: bool) -> Next:
+def _deploy(node: sa.Row, done: set[str], image: Wanted, rebuild: bool) -> Next:
     state = node.provision_state
     if state == states.ACTIVE:
         return _deployed(node, done, image, rebuild)
@@ -101,9 +123,10 @@ def _deploy(node: sa.Row, done: set[str], image: Image | None, rebuild: bool) ->
                  "Run prepare_nodes first.")
 
 
-def _deployed(node: sa.Row, done: set[str], image: Image | None, rebuild: bool) -> Next:
-    wanted = image.sha256 if image else None
-    have = node.instance_info.get("image_os_hash_value")
+def _deployed(node: sa.Row, done: set[str], image: Wanted, rebuild: bool) -> Next:
+    told = instance_info(image) if image else {}
+    key = "image_source" if isinstance(image, OwnImage) else "image_os_hash_value"
+    wanted, have = told.get(key), node.instance_info.get(key)
     if wanted in (None, have):
         return Reached("" if done else "already deployed")
     if rebuild and not done & {"delete", "deploy"}:

@@ -15,6 +15,8 @@ from provisioner import exceptions, states
 from provisioner.db import agents, boot_scripts, nodes, ports, signals
 from provisioner.db.session import Database
 from provisioner.drivers.clients.fake import FakePool, FakeTransport, Request
+from provisioner.drivers.clients.maas import MaasPool
+from tests import maas_region
 
 CHANGING = frozenset({"power.set", "management.set_boot_device", "management.inject_nmi",
                       "deploy.start", "network.set_mode"})
@@ -93,6 +95,7 @@ class World:
         self.ran: list[tuple[str, str]] = []
         self.fault: exceptions.HardwareError | None = None
         self.silent: set[str] = set()
+        self.region = maas_region.region(clock)
         self.clean_steps = [{"interface": "deploy", "step": "erase_devices_metadata",
                              "priority": 10}]
 
@@ -105,6 +108,7 @@ class World:
             twin.token, twin.commands = agent.token, copy.deepcopy(agent.commands)
         other.sent, other.ran, other.silent = list(self.sent), list(self.ran), set(self.silent)
         other.clean_steps = self.clean_steps
+        other.region = maas_region.copy_of(self.region, clock)
         return other
 
     def machine(self, node: str):
@@ -154,7 +158,8 @@ class World:
 
     def pools(self, sender: "Sender") -> dict[str, Any]:
         """Transport pools of one conductor process."""
-        return {"fake": _FakePool(self, sender), "agent": _AgentPool(self, sender)}
+        return {"fake": _FakePool(self, sender), "agent": _AgentPool(self, sender),
+                "maas": MaasPool(self.clock, lambda ca: maas_region.Adapter(self, sender))}
 
     def exchange(self, sender: "Sender", node: str, what: str, changes: bool,
                  send: Callable[[], Any]) -> Any:

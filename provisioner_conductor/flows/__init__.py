@@ -9,12 +9,14 @@ from provisioner_conductor.flows import (
     inspect,
     manage,
     power,
+    rescue,
     site,
 )
 from provisioner_conductor.flows.base import Flow
 
 _FLOWS: dict[str, Flow] = {
-    flow.action: flow for module in (adopt, clean, delete, deploy, inspect, manage, power, site)
+    flow.action: flow
+    for module in (adopt, clean, delete, deploy, inspect, manage, power, rescue, site)
     for flow in module.FLOWS}
 
 

@@ -2,11 +2,16 @@
 
 from provisioner import states
 from provisioner.steps import StepSpec
+from provisioner_conductor.flows import external
 from provisioner_conductor.flows.base import Flow, Request
 from provisioner_conductor.flows.clean import automated
 
 
 def _plan(request: Request) -> list[StepSpec]:
+    if external.is_external(request):
+        # Nothing is forgotten of the instance before the region has taken it off the machine.
+        return [StepSpec("network.mode", {"mode": "provisioning"}), *automated(request),
+                StepSpec("node.clear_instance", event="clean")]
     return [
         StepSpec("power.set", {"target": states.POWER_OFF}),
         StepSpec("network.mode", {"mode": "provisioning"}),

@@ -2,11 +2,14 @@
 
 from provisioner import states
 from provisioner.steps import StepSpec
+from provisioner_conductor.flows import external
 from provisioner_conductor.flows.base import Flow, Request
 from provisioner_conductor.flows.ramdisk import boot_ramdisk, leave_ramdisk
 
 
 def _plan(request: Request) -> list[StepSpec]:
+    if external.is_external(request):
+        return external.deploy()
     image = []
     if request.interface("deploy").needs_agent:
         image = [*boot_ramdisk(), StepSpec("agent.image"), *leave_ramdisk()]
@@ -19,9 +22,15 @@ def _plan(request: Request) -> list[StepSpec]:
     ]
 
 
+def _rebuild(request: Request) -> list[StepSpec]:
+    if external.is_external(request):
+        return [external.release(erase=False), *external.deploy()]
+    return _plan(request)
+
+
 FLOWS = [
     Flow("deploy", _plan, event="deploy", maintenance=False, keeps=("configdrive",),
          validates=("power", "management", "boot", "deploy", "network")),
-    Flow("rebuild", _plan, event="rebuild", maintenance=False, keeps=("configdrive",),
+    Flow("rebuild", _rebuild, event="rebuild", maintenance=False, keeps=("configdrive",),
          validates=("power", "management", "boot", "deploy", "network")),
 ]

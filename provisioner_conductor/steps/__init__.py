@@ -4,6 +4,7 @@ from provisioner_conductor.steps import (
     agent,
     boot,
     children,
+    external,
     inspect,
     network,
     node,
@@ -11,4 +12,5 @@ from provisioner_conductor.steps import (
     site,
 )
 
-__all__ = ["agent", "boot", "children", "inspect", "network", "node", "power", "site"]
+__all__ = ["agent", "boot", "children", "external", "inspect", "network", "node", "power",
+           "site"]

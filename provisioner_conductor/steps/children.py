@@ -102,7 +102,8 @@ def _advance(context: Context, tally: Tally, row: sa.Row, kids: list[sa.Row]) ->
     """Find out what the node needs next. :param kids: its children, all of which have succeeded"""
     done = [kid.action for kid in kids]
     site = design_of(context).site
-    image = site.image_of(site.node(row.name))
+    image = progress.image_for(context.services.hardware.type(row.driver), site,
+                               site.node(row.name))
     action = context.args.get("action", context.task.action)
     following = progress.next_for(action, row, done, image, _may_rebuild(context))
     if isinstance(following, progress.Start) and not _planned(context, row.name, following.verb):

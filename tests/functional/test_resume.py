@@ -21,7 +21,7 @@ from provisioner.site.plan import BUILDING
 from provisioner.steps import Failed
 from provisioner_conductor import flows
 from provisioner_conductor.planning import Planner
-from tests import cluster
+from tests import cluster, maas_region
 from tests.cluster_site import prepared, small_site, store
 from tests.invariants import violations
 
@@ -39,6 +39,7 @@ class Scenario:
     :ivar failed: provision states in which a failure may leave the node
     :ivar again: verb that gets a node on from each of those states; by default the same one
     :ivar ran: what ramdisk agents are told to run in all, whoever dies
+    :ivar maas: status of the machine in its MAAS region before (``""``: not there) and after
     :ivar every: of its moments only each so many is played: its steps are another flow's
     """
 
@@ -54,6 +55,7 @@ class Scenario:
     columns: dict = dataclasses.field(default_factory=dict)
     ran: tuple[str, ...] = ()
     every: int = 1
+    maas: tuple[str, str] | None = None
 
 
 ERASE = "erase_devices_metadata"
@@ -88,6 +90,30 @@ NODE_SCENARIOS = [
     Scenario("power-reset", "power", "available", "available", ("available",), power=ON,
              args={"target": states.REBOOT}, columns={"disable_power_off": True}),
 ]
+#: how many moments of a verb of MAAS go by for each one that is played
+MAAS_EVERY = 6
+MAAS_SCENARIOS = [
+    Scenario("maas-enlist", "manage", "enroll", "manageable", ("enroll",), maas=("", "New")),
+    Scenario("maas-find", "manage", "enroll", "manageable", ("enroll",), maas=("new", "New")),
+    Scenario("maas-inspect", "inspect", "manageable", "manageable", ("inspect failed",),
+             maas=("new", "Ready")),
+    Scenario("maas-provide", "provide", "manageable", "available", ("clean failed",),
+             CLEAN_AGAIN, maas=("ready", "Ready")),
+    Scenario("maas-clean", "clean", "manageable", "manageable", ("clean failed",), CLEAN_AGAIN,
+             args={"clean_steps": [{"interface": "deploy", "step": ERASE}]},
+             maas=("ready", "Ready"), every=2),
+    Scenario("maas-deploy", "deploy", "available", "active", DEPLOY_AGAIN,
+             maas=("ready", "Deployed"), every=MAAS_EVERY),
+    Scenario("maas-rebuild", "rebuild", "active", "active", DEPLOY_AGAIN,
+             maas=("deployed", "Deployed"), every=2 * MAAS_EVERY),
+    Scenario("maas-delete", "delete", "active", "available", ("error", "clean failed"),
+             CLEAN_AGAIN, maas=("deployed", "Ready")),
+    Scenario("maas-rescue", "rescue", "active", "rescue", ("rescue failed",),
+             maas=("deployed", "Rescue mode")),
+    Scenario("maas-unrescue", "unrescue", "rescue", "active", ("unrescue failed",),
+             maas=("rescue_mode", "Deployed")),
+]
+NODE_SCENARIOS += MAAS_SCENARIOS
 SITE_SCENARIOS = [
     Scenario("validate_design", "validate_design", "", ""),
     Scenario("verify_site", "verify_site", "", ""),
@@ -139,6 +165,16 @@ def template(tmp_path_factory):
     return url.removeprefix("sqlite:///")
 
 
+def maas_node(on: cluster.Cluster, status: str, columns: dict) -> None:
+    """A node whose machine is in that status in the region of the cluster's world."""
+    region = on.world.region
+    uuid = on.node("machine", driver_info=maas_region.settings(region), driver="maas",
+                   instance_info={"image_source": "jammy"},
+                   properties={"layout": maas_region.LAYOUT}, **columns)
+    if status:
+        maas_region.enlist(region, status, uuid)
+
+
 class Play:
     """One scenario, played on clusters of its own."""
 
@@ -160,6 +196,9 @@ class Play:
         self._clusters.append(new)
         new.start("a"), new.start("b")
         columns = {**self.scenario.columns, "provision_state": self.scenario.start}
+        if self.scenario.maas:
+            maas_node(new, self.scenario.maas[0], columns)
+            return new
         if self.scenario in NODE_SCENARIOS:
             new.node("machine", agent=self.scenario.agent, **columns)
             return new
@@ -199,6 +238,9 @@ class Play:
                 self.scenario.end, None, None), where
             assert (node.task, node.reservation, node.incarnation) == (None, None, None), where
             assert not node.maintenance, where
+            if self.scenario.maas:
+                (machine,) = on.world.region.machines.values()
+                assert machine.status_name == self.scenario.maas[1], where
             if self.scenario.power:
                 assert on.world.machine(node.uuid).power == self.scenario.power, where
                 assert node.power_state == self.scenario.power, where
