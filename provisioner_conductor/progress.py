@@ -9,8 +9,8 @@ from provisioner import states
 from provisioner.drivers.base import HardwareType
 from provisioner.site.model import BaremetalNode, Image, Site
 
-#: columns of a node that :func:`next_for` reads
-READS = ("name", "provision_state", "instance_info", "inspect_interface")
+#: columns of a node that say what it needs next: those that are read here, and its hardware type
+READS = ("name", "driver", "provision_state", "instance_info", "inspect_interface")
 
 
 @dataclasses.dataclass(frozen=True)
