@@ -21,6 +21,7 @@ from provisioner.db.models import conductors as dead
 from provisioner.db.models import nodes
 from provisioner.db.session import OUTAGE, Transaction
 from provisioner.rpc.client import MembershipView
+from provisioner_conductor import flows
 from provisioner_conductor.channel import Guard
 from provisioner_conductor.context import Services
 from provisioner_conductor.engine import Run
@@ -132,6 +133,8 @@ class Sweeper:
 
     def _consider(self, row: sa.Row, incarnation: Incarnation) -> bool:
         """Take one row of the list, if it is for us."""
+        if not flows.is_known(row.action):
+            return False    # of a later release: a conductor that knows it will take it
         me = incarnation.holder
         if row.owner == me.incarnation:
             if self._calls[row.node]:

@@ -28,6 +28,11 @@ def get(action: str) -> Flow:
     return _FLOWS[action]
 
 
+def is_known(action: str) -> bool:
+    """Whether this release can carry out ``action``."""
+    return action in _FLOWS
+
+
 def registered() -> dict[str, Flow]:
     """All flows by action."""
     return dict(_FLOWS)

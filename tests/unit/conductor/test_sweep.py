@@ -445,3 +445,10 @@ def test_steps_that_hang_are_cut_off_also_when_they_have_all_the_workers(
         assert {on.task(task).state for task in stuck} == {tasks.SUCCEEDED}
     finally:
         gate.set()
+
+
+def test_work_of_a_later_release_is_left_for_those_who_know_it(on, process):
+    task = on.insert(on.node(), SPECS["repeat"], action="of_a_later_release")
+    process.sweep()
+    assert on.task(task).state == tasks.RUNNABLE
+    assert on.task(task).incarnation is None
