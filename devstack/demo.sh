@@ -176,9 +176,15 @@ provisioner design validate "$site"
 say "Giving them to the service"
 design=$(provisioner design create "$site" -f value -c digest)
 echo "design $design"
-for action in validate_design verify_site prepare_site verify_nodes prepare_nodes; do
-    act "$action"
-done
+for action in validate_design verify_site; do act "$action"; done
+say "What it would do (nothing has been touched yet)"
+# 2 says that there is something to do.
+provisioner plan --site small --design "$design" >"$HOME_DIR/plan.txt" || [ $? -eq 2 ] ||
+    die "no plan"
+awk '/^  [^ ]+ node /{n++} n<2' "$HOME_DIR/plan.txt"
+printf '  (the other nodes: %s)\n\n' "$HOME_DIR/plan.txt"
+tail -n 1 "$HOME_DIR/plan.txt"
+for action in prepare_site verify_nodes prepare_nodes; do act "$action"; done
 if [ -n "$kill_conductor" ]; then
     "$VENV/bin/python" "$DEVSTACK_TOP/devstack/demo_report.py" kill \
         "$(cat "$HOME_DIR/c1.pid")" "$HOME_DIR/fleet.jsonl" "$HOME_DIR/killed" 9>&- 8>&- &
