@@ -6,6 +6,7 @@ What is absent is skipped by hand, and fails under ``CI=true``: there, nothing i
 silently. Everything a fixture makes is the test's own, so tests run in parallel and repeatedly.
 """
 
+import logging
 import os
 import shutil
 import socket
@@ -55,6 +56,16 @@ def pytest_collection_modifyitems(items):
             item.add_marker(pytest.mark.services)
         if item.nodeid.startswith(SLOW):
             item.add_marker(pytest.mark.slow)
+
+
+@pytest.fixture(autouse=True)
+def logging_as_it_was():
+    """Handlers that a test has set up write to its captured streams, which end with it."""
+    before = list(logging.getLogger().handlers)
+    yield
+    for handler in list(logging.getLogger().handlers):
+        if handler not in before:
+            logging.getLogger().removeHandler(handler)
 
 
 def pytest_runtest_setup(item):

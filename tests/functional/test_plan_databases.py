@@ -1,6 +1,7 @@
 """Applying a plan on each database: the check and the acceptance are one transaction."""
 
 import concurrent.futures
+import dataclasses
 import threading
 
 import pytest
@@ -32,7 +33,8 @@ def on(database_url):
 def make(on):
     """``make(key)`` gives the uuid of a plan for two nodes that are known already."""
     design = small()
-    on.database.write(lambda tx: store(tx, design))
+    sealed = on.live()[0].hardware.seal_text(design.documents)
+    on.database.write(lambda tx: store(tx, dataclasses.replace(design, documents=sealed)))
     planner = Planner(on.live()[0].services)
     return lambda key: planner.make(PlanRequest("small", design.digest, ALL, key))
 
