@@ -10,10 +10,10 @@ from typing import Any
 
 from provisioner import exceptions, states
 from provisioner.site import plan
-from provisioner.site.model import Image
 from provisioner.steps import StepSpec
 from provisioner_conductor import accept, flows, progress
 from provisioner_conductor.flows.base import Flow, Request
+from provisioner_conductor.orders import Orders
 
 #: verbs that take what is on a machine's disks, whatever their steps are called
 _DESTROYING = frozenset({"deploy", "rebuild", "delete"})
@@ -25,14 +25,16 @@ class Foresight:
     """Plays verbs through on copies of nodes.
 
     :param conf: options of the conductor group
+    :param orders: what verbs are told of the design
     """
 
-    def __init__(self, hardware: Any, conf: Any, actions: Sequence[str]):
+    def __init__(self, hardware: Any, conf: Any, actions: Sequence[str], orders: Orders):
         self._hardware = hardware
         self._conf = conf
         self._actions = actions
+        self._orders = orders
 
-    def of(self, node: types.SimpleNamespace, ports: Sequence[Any], image: Image | None
+    def of(self, node: types.SimpleNamespace, ports: Sequence[Any], aim: progress.Aim
            ) -> tuple[list[plan.Verb], plan.Blocked | None]:
         """The verbs that would run, and what keeps an action from its end, if anything does.
 
@@ -40,16 +42,16 @@ class Foresight:
         """
         verbs: list[plan.Verb] = []
         for action in self._actions:
-            blocked = self._play(action, node, ports, image, verbs)
+            blocked = self._play(action, node, ports, aim, verbs)
             if blocked is not None:
                 return verbs, blocked
         return verbs, None
 
     def _play(self, action: str, node: types.SimpleNamespace, ports: Sequence[Any],
-              image: Image | None, verbs: list[plan.Verb]) -> plan.Blocked | None:
+              aim: progress.Aim, verbs: list[plan.Verb]) -> plan.Blocked | None:
         while True:
             done = [verb.verb for verb in verbs]
-            following = progress.next_for(action, node, done, image, rebuild=True)
+            following = progress.following(action, node, done, aim)
             if isinstance(following, progress.Reached):
                 return None
             if isinstance(following, progress.Stuck):
@@ -71,7 +73,8 @@ class Foresight:
             node.instance_info = dict(following.instance)
         accept.refuse(node, flow)
         self._hardware.validate(node, ports, flow.validates)
-        steps = flow.plan(Request(node, {}, self._conf, self._interface(node)))
+        steps = flow.plan(Request(node, self._orders.of(node.name, flow.action), self._conf,
+                                  self._interface(node)))
         _move(node, flow, steps)
         return plan.Verb(
             action, flow.action, tuple({"name": step.name, "args": step.args} for step in steps),

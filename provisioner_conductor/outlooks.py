@@ -14,6 +14,7 @@ from provisioner.site import plan
 from provisioner.site.model import BaremetalNode, Image, Site
 from provisioner_conductor import design_nodes, progress
 from provisioner_conductor.foresight import Foresight
+from provisioner_conductor.orders import Orders
 from provisioner_conductor.world import World, copy_of, newborn
 
 #: columns of which a plan shows every key that the design names
@@ -33,7 +34,8 @@ class Outlooks:
         self._world = world
         self._writes = "prepare_site" in wish.actions
         self._foresight = Foresight(hardware, conf, tuple(
-            action for action in wish.actions if action != "prepare_site"))
+            action for action in wish.actions if action != "prepare_site"),
+            Orders(site, wish.design))
 
     def of(self, name: str) -> tuple[plan.Seen | None, plan.Outlook]:
         """What is known of a node of the design, and its outlook."""
@@ -103,7 +105,8 @@ class Outlooks:
 
     def _outlook(self, node: BaremetalNode, image: Image | None, ahead: types.SimpleNamespace,
                  fields: Mapping[str, Any]) -> plan.Outlook:
-        verbs, blocked = self._foresight.of(ahead, ahead.ports, image)
+        verbs, blocked = self._foresight.of(ahead, ahead.ports,
+                                             progress.Aim(image, rebuild=True))
         wanted = _image(progress.instance_info(image)) if image else {}
         return plan.Outlook(fields, self._writes, ahead.provision_state, image_fields(ahead),
                             wanted, tuple(verbs), blocked)

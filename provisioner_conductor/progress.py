@@ -50,17 +50,37 @@ def instance_info(image: Image) -> dict:
             "image_os_hash_value": image.sha256, "image_disk_format": image.disk_format}
 
 
-def next_for(action: str, node: sa.Row, done: Iterable[str], image: Image | None,
-             rebuild: bool = False) -> Next:
+@dataclasses.dataclass(frozen=True)
+class Aim:
+    """What a node of a site is to become.
+
+    :ivar rebuild: whether an instance of another image may be deleted for the one wanted; only
+        a plan, which has shown what that destroys, may say so
+    """
+
+    image: Image | None = None
+    rebuild: bool = False
+
+
+#: actions that are one verb on each node
+_SINGLE = {"verify_nodes": "verify", "relabel_nodes": "relabel"}
+
+
+def following(action: str, node: sa.Row, done: Iterable[str], aim: Aim) -> Next:
     """What ``node`` needs next for a site action.
 
     :param done: verbs that children of this task have carried out on it already
-    :param rebuild: whether an instance of another image may be deleted for the one wanted; only
-        a plan, which has shown what that destroys, may say so
     """
     done = set(done)
-    if action == "verify_nodes":
-        return Reached() if "verify" in done else Start("verify")
+    if action in _SINGLE:
+        return Reached() if _SINGLE[action] in done else Start(_SINGLE[action])
+    return next_for(action, node, done, aim.image, aim.rebuild)
+
+
+def next_for(action: str, node: sa.Row, done: Iterable[str], image: Image | None,
+             rebuild: bool = False) -> Next:
+    """What ``node`` needs next to be prepared, deployed or destroyed."""
+    done = set(done)
     if action == "prepare_nodes":
         return _prepare(node, done)
     if action == "deploy_nodes":

@@ -9,6 +9,7 @@ from provisioner.clock import Clock
 from provisioner.drivers.base import HardwareType, TransportPool
 from provisioner.drivers.clients.agent import AgentPool
 from provisioner.drivers.clients.fake import FakePool
+from provisioner.drivers.clients.kubernetes import KubernetesPool
 from provisioner.drivers.clients.rmcp import RmcpPool
 
 NAMESPACE = "provisioner.hardware_types"
@@ -46,4 +47,5 @@ def _check(name: str, plugin) -> None:
 
 def pools(clock: Clock) -> dict[str, TransportPool]:
     """One pool for each kind of transport, by the name that interfaces call it."""
-    return {"ipmi": RmcpPool(clock), "agent": AgentPool(clock), "fake": FakePool(clock)}
+    return {"ipmi": RmcpPool(clock), "agent": AgentPool(clock), "fake": FakePool(clock),
+            "kubernetes": KubernetesPool()}

@@ -8,7 +8,9 @@ from provisioner_conductor.steps import (
     network,
     node,
     power,
+    relabel,
     site,
 )
 
-__all__ = ["agent", "boot", "children", "inspect", "network", "node", "power", "site"]
+__all__ = ["agent", "boot", "children", "inspect", "network", "node", "power", "relabel",
+           "site"]

@@ -15,6 +15,7 @@ from provisioner.rpc.client import TaskRequest
 from provisioner.steps import REPEAT, Outcome, Wait, step
 from provisioner_conductor import accept, flows, progress
 from provisioner_conductor.context import Context
+from provisioner_conductor.orders import Orders
 from provisioner_conductor.steps.site import design_of, message, selected, with_result
 
 #: nodes worked on at the same time, unless the task says otherwise
@@ -94,9 +95,9 @@ def _why(kid: sa.Row) -> str:
 
 def _advance(context: Context, tally: Tally, row: sa.Row, done: list[str]) -> None:
     site = design_of(context).site
-    image = site.image_of(site.node(row.name))
     action = context.args.get("action", context.task.action)
-    following = progress.next_for(action, row, done, image, _may_rebuild(context))
+    aim = progress.Aim(site.image_of(site.node(row.name)), _may_rebuild(context))
+    following = progress.following(action, row, done, aim)
     if isinstance(following, progress.Start) and not _planned(context, row.name, following.verb):
         tally.bad[row.name] = (f"Node {row.name} needs {following.verb} now, which is not in the "
                                "plan. Make a new plan.")
@@ -135,10 +136,11 @@ def _start(context: Context, tally: Tally, rows: dict[str, sa.Row]) -> int:
 
 
 def _start_one(context: Context, tally: Tally, row: sa.Row, following: progress.Start) -> int:
+    orders = Orders(design_of(context).site, context.task.design, context.task.args)
     request = TaskRequest(
         action=following.verb, request_key=None, request_digest=None, not_after=None,
         node=row.uuid, request_id=context.task.request_id, user=context.task.user,
-        project=context.task.project)
+        project=context.task.project, args=orders.of(row.name, following.verb))
     flow = flows.get(following.verb)
 
     def body(tx) -> str:
