@@ -9,6 +9,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from provisioner.site.model import Site
+from provisioner_conductor import hardware_checks
+
+#: arguments of destroy_nodes that say how disks are erased
+ERASURE = ("erase", "secure_erase", "quick_erase")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -23,6 +27,11 @@ class Orders:
 
     def of(self, name: str, verb: str) -> dict[str, Any]:
         """Arguments of ``verb`` on the node ``name`` of the design. No secrets are in them."""
+        node = self.site.node(name)
         if verb == "relabel":
-            return {"labels": dict(self.site.node(name).owner_data)}
+            return {"labels": dict(node.owner_data)}
+        if verb in ("verify", "inspect"):
+            return {"expected": hardware_checks.expected(node)}
+        if verb == "delete":
+            return {key: self.args[key] for key in ERASURE if key in self.args}
         return {}

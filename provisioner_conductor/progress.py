@@ -56,10 +56,12 @@ class Aim:
 
     :ivar rebuild: whether an instance of another image may be deleted for the one wanted; only
         a plan, which has shown what that destroys, may say so
+    :ivar rebootstrap: whether a destroyed node is prepared and deployed again
     """
 
     image: Image | None = None
     rebuild: bool = False
+    rebootstrap: bool = False
 
 
 #: actions that are one verb on each node
@@ -74,7 +76,22 @@ def following(action: str, node: sa.Row, done: Iterable[str], aim: Aim) -> Next:
     done = set(done)
     if action in _SINGLE:
         return Reached() if _SINGLE[action] in done else Start(_SINGLE[action])
+    if action == "destroy_nodes" and aim.rebootstrap:
+        return _again(node, done, aim.image)
     return next_for(action, node, done, aim.image, aim.rebuild)
+
+
+def _again(node: sa.Row, done: set[str], image: Image | None) -> Next:
+    """Destroy, prepare, deploy; what this task has done is not undone by it."""
+    if not done & {"delete", "deploy"}:
+        step = _destroy(node, done)
+        if not isinstance(step, Reached):
+            return step
+    if "deploy" not in done:
+        step = _prepare(node, done)
+        if not isinstance(step, Reached):
+            return step
+    return _deploy(node, done, image, False)
 
 
 def next_for(action: str, node: sa.Row, done: Iterable[str], image: Image | None,

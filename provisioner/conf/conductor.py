@@ -43,6 +43,9 @@ OPTS = [
                  help="Seconds between two reads while a power change is under way."),
     cfg.BoolOpt("automated_clean", default=True,
                 help="Clean machines before they become available."),
+    cfg.StrOpt("hardware_mismatch", default="warn", choices=["warn", "fail"],
+               help="What becomes of a machine that is not as its hardware profile says: it is "
+                    "told of, or the task on it fails. Alarms of its sensors always fail."),
     cfg.StrOpt("ramdisk_api_url", default="http://127.0.0.1:6385",
                help="URL at which ramdisks reach the API."),
     cfg.IntOpt("event_retention", default=30 * 86400, min=60,

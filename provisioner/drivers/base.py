@@ -238,6 +238,8 @@ class DeployInterface(Interface):
     kind = "deploy"
     #: whether the node boots the deploy ramdisk for :meth:`start_image`
     needs_agent = True
+    #: whether giving a machine back erases it, by the driver itself, as the verb's args say
+    erases = False
 
     @abc.abstractmethod
     def get_steps(self, channel: Channel, node: NodeView, what: str) -> list[dict]:

@@ -33,7 +33,9 @@ _CREATE = {
         "node_filter": {"type": ["object", "null"]},
         "args": {"type": "object", "maxProperties": 32, "properties": {
             "max_parallel": {"type": "integer", "minimum": 1},
-            "max_failures": {"type": "integer", "minimum": 0}}}}}
+            "max_failures": {"type": "integer", "minimum": 0},
+            **{name: {"type": "boolean"} for name in (
+                "erase", "secure_erase", "quick_erase", "rebootstrap")}}}}}
 _REASON = {"type": "object", "additionalProperties": False,
            "properties": {"reason": {"type": "string", "maxLength": 1000}}}
 _DECISION = {**_REASON, "required": ["reason"]}

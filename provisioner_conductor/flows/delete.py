@@ -1,9 +1,37 @@
 """delete: take the instance off the machine, then clean it for the next one."""
 
-from provisioner import states
+from provisioner import exceptions, states
 from provisioner.steps import StepSpec
 from provisioner_conductor.flows.base import Flow, Request
 from provisioner_conductor.flows.clean import automated
+from provisioner_conductor.flows.ramdisk import boot_ramdisk, leave_ramdisk
+
+#: (secure_erase, quick_erase) -> the ramdisk's step: quick takes tables and signatures only,
+#: secure lets drives erase themselves, both do so where that is a matter of seconds
+_ERASING = {(False, False): "erase_devices", (True, False): "erase_devices",
+            (False, True): "erase_devices_metadata", (True, True): "erase_devices_express"}
+
+
+def erasing(request: Request) -> list[StepSpec]:
+    """The steps of an erasure that was asked for; automated cleaning if none was.
+
+    :raises Invalid: if the deploy interface has no ramdisk to do it, nor does it itself
+    """
+    given = request.args
+    secure, quick = bool(given.get("secure_erase")), bool(given.get("quick_erase"))
+    if not {"erase", "secure_erase", "quick_erase"} & set(given):
+        return automated(request)
+    if not given.get("erase", secure or quick):
+        return []
+    interface = request.interface("deploy")
+    if interface.erases:
+        return []
+    if not interface.needs_agent:
+        raise exceptions.Invalid("This deploy interface cannot erase disks.",
+                                 remedy="Ask without erase, or use another deploy interface.")
+    step = {"interface": "deploy", "step": _ERASING[secure, quick], "args": {}}
+    return [*boot_ramdisk(), StepSpec("agent.step", {"what": "clean", "step": step}),
+            *leave_ramdisk()]
 
 
 def _plan(request: Request) -> list[StepSpec]:
@@ -12,7 +40,7 @@ def _plan(request: Request) -> list[StepSpec]:
         StepSpec("network.mode", {"mode": "provisioning"}),
         # From here on a failure is one of cleaning, not of tearing down.
         StepSpec("node.clear_instance", event="clean"),
-        *automated(request),
+        *erasing(request),
     ]
 
 

@@ -26,7 +26,10 @@ def _relabel(request: Request) -> list[StepSpec]:
 
 
 def _verify(request: Request) -> list[StepSpec]:
-    return [StepSpec("power.verify"), StepSpec("node.identify")]
+    steps = [StepSpec("power.verify"), StepSpec("node.identify")]
+    if "expected" in request.args:
+        steps.append(StepSpec("node.check", {"expected": request.args["expected"]}))
+    return steps
 
 
 FLOWS = [

@@ -15,8 +15,9 @@ from provisioner.rpc.client import TaskRequest
 from provisioner.steps import REPEAT, Outcome, Wait, step
 from provisioner_conductor import accept, flows, progress
 from provisioner_conductor.context import Context
+from provisioner_conductor.messages import message, with_result
 from provisioner_conductor.orders import Orders
-from provisioner_conductor.steps.site import design_of, message, selected, with_result
+from provisioner_conductor.steps.site import design_of, selected
 
 #: nodes worked on at the same time, unless the task says otherwise
 MAX_PARALLEL = 200
@@ -30,6 +31,7 @@ class Tally:
     """Where every node of the task stands, in this look.
 
     :ivar refused: errors of nodes on which no child could be started
+    :ivar told: what children have to say that have succeeded
     """
 
     running: list[str] = dataclasses.field(default_factory=list)
@@ -38,6 +40,7 @@ class Tally:
     bad: dict[str, str] = dataclasses.field(default_factory=dict)
     notes: dict[str, str] = dataclasses.field(default_factory=dict)
     refused: dict[str, str] = dataclasses.field(default_factory=dict)
+    told: list[dict] = dataclasses.field(default_factory=list)
     busy: bool = False
 
 
@@ -74,6 +77,8 @@ def _place(context: Context, tally: Tally, name: str, row: sa.Row | None, by_nod
     kids = [kid for kid in by_node[row.uuid]
             if kid.retry == context.task.retry or kid.state == tasks.SUCCEEDED]
     last = kids[-1] if kids else None
+    tally.told += [entry for kid in kids if kid.state == tasks.SUCCEEDED
+                   for entry in (kid.result or {}).get("messages", [])]
     if last is not None and last.state not in tasks.ENDED:
         tally.running.append(name)
     elif last is not None and last.state != tasks.SUCCEEDED:
@@ -96,7 +101,8 @@ def _why(kid: sa.Row) -> str:
 def _advance(context: Context, tally: Tally, row: sa.Row, done: list[str]) -> None:
     site = design_of(context).site
     action = context.args.get("action", context.task.action)
-    aim = progress.Aim(site.image_of(site.node(row.name)), _may_rebuild(context))
+    aim = progress.Aim(site.image_of(site.node(row.name)), _may_rebuild(context),
+                       bool(context.task.args.get("rebootstrap")))
     following = progress.following(action, row, done, aim)
     if isinstance(following, progress.Start) and not _planned(context, row.name, following.verb):
         tally.bad[row.name] = (f"Node {row.name} needs {following.verb} now, which is not in the "
@@ -164,6 +170,7 @@ def _start_one(context: Context, tally: Tally, row: sa.Row, following: progress.
 def _over(context: Context, tally: Tally) -> Outcome:
     messages = [message(text, True, name) for name, text in sorted(tally.bad.items())]
     messages += [message(text, False, name) for name, text in sorted(tally.notes.items())]
+    messages += tally.told
     if not tally.good and not tally.bad:
         messages.append(message("The node filter selects no node; nothing to do."))
     status = "success" if not tally.bad else "partial_success" if tally.good else "failure"
