@@ -79,6 +79,8 @@ NODE_SCENARIOS = [
              agent=True, power=OFF, ran=(ERASE,)),
     Scenario("adopt", "adopt", "manageable", "active", ("adopt failed",)),
     Scenario("verify", "verify", "available", "available", ("available",)),
+    Scenario("relabel", "relabel", "active", "active", ("active",),
+             args={"labels": {"zone": "a"}}),
     *[Scenario(f"power-{target}", "power", "available", "available", ("available",),
                args={"target": target}, power=states.POWER_TARGETS[target])
       for target in states.POWER_TARGETS],
@@ -93,6 +95,7 @@ SITE_SCENARIOS = [
     Scenario("prepare_nodes", "prepare_nodes", "enroll", "available"),
     Scenario("deploy_nodes", "deploy_nodes", "available", "active"),
     Scenario("destroy_nodes", "destroy_nodes", "active", "available"),
+    Scenario("relabel_nodes", "relabel_nodes", "active", "active"),
 ]
 SCENARIOS = [*NODE_SCENARIOS, *SITE_SCENARIOS]
 by_name = functools.partial(pytest.mark.parametrize, "scenario", ids=lambda item: item.name)
