@@ -8,6 +8,7 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
+from provisioner.site import assets
 from provisioner.site.model import Site
 from provisioner_conductor import hardware_checks
 
@@ -25,6 +26,10 @@ class Orders:
     design: str
     args: Mapping[str, Any] = dataclasses.field(default_factory=dict)
 
+    def signals(self, name: str) -> bool:
+        """Whether a boot action of the node reports how it went."""
+        return any(action.signaling for action in assets.of_node(self.site, name))
+
     def of(self, name: str, verb: str) -> dict[str, Any]:
         """Arguments of ``verb`` on the node ``name`` of the design. No secrets are in them."""
         node = self.site.node(name)
@@ -32,6 +37,8 @@ class Orders:
             return {"labels": dict(node.owner_data)}
         if verb in ("verify", "inspect"):
             return {"expected": hardware_checks.expected(node)}
+        if verb == "deploy":
+            return {"design": self.design}
         if verb == "delete":
             return {key: self.args[key] for key in ERASURE if key in self.args}
         return {}

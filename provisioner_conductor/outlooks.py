@@ -33,9 +33,10 @@ class Outlooks:
         self._wish = wish
         self._world = world
         self._writes = "prepare_site" in wish.actions
+        self._orders = Orders(site, wish.design)
         self._foresight = Foresight(hardware, conf, tuple(
             action for action in wish.actions if action != "prepare_site"),
-            Orders(site, wish.design))
+            self._orders)
 
     def of(self, name: str) -> tuple[plan.Seen | None, plan.Outlook]:
         """What is known of a node of the design, and its outlook."""
@@ -105,8 +106,8 @@ class Outlooks:
 
     def _outlook(self, node: BaremetalNode, image: Image | None, ahead: types.SimpleNamespace,
                  fields: Mapping[str, Any]) -> plan.Outlook:
-        verbs, blocked = self._foresight.of(ahead, ahead.ports,
-                                             progress.Aim(image, rebuild=True))
+        aim = progress.Aim(image, rebuild=True, reports=self._orders.signals(node.name))
+        verbs, blocked = self._foresight.of(ahead, ahead.ports, aim)
         wanted = _image(progress.instance_info(image)) if image else {}
         return plan.Outlook(fields, self._writes, ahead.provision_state, image_fields(ahead),
                             wanted, tuple(verbs), blocked)

@@ -57,15 +57,17 @@ class Aim:
     :ivar rebuild: whether an instance of another image may be deleted for the one wanted; only
         a plan, which has shown what that destroys, may say so
     :ivar rebootstrap: whether a destroyed node is prepared and deployed again
+    :ivar reports: whether boot actions report once the node is deployed
     """
 
     image: Image | None = None
     rebuild: bool = False
     rebootstrap: bool = False
+    reports: bool = False
 
 
 #: actions that are one verb on each node
-_SINGLE = {"verify_nodes": "verify", "relabel_nodes": "relabel"}
+_SINGLE = {"verify_nodes": "verify", "relabel_nodes": "relabel", "bootaction_report": "report"}
 
 
 def following(action: str, node: sa.Row, done: Iterable[str], aim: Aim) -> Next:
@@ -77,8 +79,14 @@ def following(action: str, node: sa.Row, done: Iterable[str], aim: Aim) -> Next:
     if action in _SINGLE:
         return Reached() if _SINGLE[action] in done else Start(_SINGLE[action])
     if action == "destroy_nodes" and aim.rebootstrap:
-        return _again(node, done, aim.image)
-    return next_for(action, node, done, aim.image, aim.rebuild)
+        wanted = _again(node, done, aim.image)
+    else:
+        wanted = next_for(action, node, done, aim.image, aim.rebuild)
+    # A verb of its own: to wait for a report again is not to deploy again.
+    reported = not aim.reports or "report" in done or "deploy" not in done
+    if isinstance(wanted, Reached) and not reported:
+        return Start("report")
+    return wanted
 
 
 def _again(node: sa.Row, done: set[str], image: Image | None) -> Next:

@@ -34,7 +34,8 @@ def index(call: Call) -> Answer:
     arguments.none(call)
     with call.services.database.reader() as tx:
         tops = sa.select(tasks_table.c.uuid).where(
-            tasks_table.c.parent.is_(None), tasks_table.c.action.in_(task_requests.ACTIONS))
+            tasks_table.c.parent.is_(None), tasks_table.c.action.in_(
+                (*task_requests.ACTIONS, *task_requests.MORE_ACTIONS)))
         rows = tx.all(sa.select(tasks_table).where(tasks_table.c.root.in_(tops)).order_by(
             tasks_table.c.id.desc()).limit(LIST_LIMIT))
     children = _children(rows)

@@ -4,6 +4,7 @@ from provisioner.references import LIMIT
 from provisioner_api.routing import Route, RouteTable
 from provisioner_api.site import (
     answers,
+    boot_actions,
     designs,
     drydock_designs,
     drydock_nodes,
@@ -44,6 +45,7 @@ V11 = RouteTable("/api", (
     Route("DELETE", f"{_V11}/plans/<uuid>", plans.delete, "provisioner:plan:delete"),
     Route("POST", f"{_V11}/plans/<uuid>/apply", plans.apply, "provisioner:plan:apply"),
     Route("GET", f"{_V11}/events", events.index, _GET_TASK),
+    Route("GET", f"{_V11}/introspection/<hostname>", boot_actions.describe, None),
     Route("GET", f"{_V11}/nodes/<ident>/explain", nodes.explain, "provisioner:node:explain"),
 ))
 
@@ -59,6 +61,8 @@ V10 = RouteTable(_V10, (
     Route("GET", f"{_V10}/nodes/<hostname>/builddata", drydock_nodes.builddata, _GET_TASK),
     Route("POST", f"{_V10}/nodefilter", drydock_designs.nodefilter, _GET_DESIGN),
     Route("POST", f"{_V10}/validatedesign", drydock_designs.validate, _GET_DESIGN),
+    Route("GET", f"{_V10}/bootactions/nodes/<hostname>/<kind>", boot_actions.archive, None),
+    Route("POST", f"{_V10}/bootactions/<action_id>", boot_actions.report, None),
     Route("GET", f"{_V10}/designs", drydock_designs.index, _GET_DESIGN),
     Route("POST", f"{_V10}/designs", drydock_designs.create, "provisioner:design:create"),
     Route("GET", f"{_V10}/designs/<ident>", drydock_designs.show, _GET_DESIGN),

@@ -10,8 +10,13 @@ def _plan(request: Request) -> list[StepSpec]:
     image = []
     if request.interface("deploy").needs_agent:
         image = [*boot_ramdisk(), StepSpec("agent.image"), *leave_ramdisk()]
+    own = []
+    if "design" in request.args:
+        image.insert(0, StepSpec("bootaction.context", {"design": request.args["design"]}))
+        own = [StepSpec("bootaction.delivered")]
     return [
         *image,
+        *own,
         StepSpec("boot.local"),
         StepSpec("boot.device", {"device": "disk", "persistent": True}),
         StepSpec("network.mode", {"mode": "production"}),

@@ -25,6 +25,10 @@ def _relabel(request: Request) -> list[StepSpec]:
     return [StepSpec("node.relabel", {"labels": request.args.get("labels", {})})]
 
 
+def _report(request: Request) -> list[StepSpec]:
+    return [StepSpec("bootaction.report")]
+
+
 def _verify(request: Request) -> list[StepSpec]:
     steps = [StepSpec("power.verify"), StepSpec("node.identify")]
     if "expected" in request.args:
@@ -40,8 +44,10 @@ FLOWS = [
     Flow("prepare_nodes", _steps("site.children"), provision=False, site=True),
     Flow("deploy_nodes", _steps("site.children"), provision=False, site=True),
     Flow("destroy_nodes", _steps("site.children"), provision=False, site=True),
+    Flow("bootaction_report", _steps("site.children"), provision=False, site=True),
     Flow("relabel_nodes", _steps("site.children"), provision=False, site=True),
     Flow("apply_plan", _applied, provision=False, site=True),
     Flow("verify", _verify, provision=False, validates=("power", "management")),
     Flow("relabel", _relabel, provision=False),
+    Flow("report", _report, provision=False),
 ]

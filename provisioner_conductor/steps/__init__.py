@@ -3,6 +3,7 @@
 from provisioner_conductor.steps import (
     agent,
     boot,
+    boot_actions,
     children,
     inspect,
     network,
@@ -12,5 +13,5 @@ from provisioner_conductor.steps import (
     site,
 )
 
-__all__ = ["agent", "boot", "children", "inspect", "network", "node", "power", "relabel",
-           "site"]
+__all__ = ["agent", "boot", "boot_actions", "children", "inspect", "network", "node", "power",
+           "relabel", "site"]

@@ -102,7 +102,8 @@ def _advance(context: Context, tally: Tally, row: sa.Row, done: list[str]) -> No
     site = design_of(context).site
     action = context.args.get("action", context.task.action)
     aim = progress.Aim(site.image_of(site.node(row.name)), _may_rebuild(context),
-                       bool(context.task.args.get("rebootstrap")))
+                       bool(context.task.args.get("rebootstrap")),
+                       _orders(context).signals(row.name))
     following = progress.following(action, row, done, aim)
     if isinstance(following, progress.Start) and not _planned(context, row.name, following.verb):
         tally.bad[row.name] = (f"Node {row.name} needs {following.verb} now, which is not in the "
@@ -115,6 +116,10 @@ def _advance(context: Context, tally: Tally, row: sa.Row, done: list[str]) -> No
             tally.notes[row.name] = following.note
     else:
         tally.bad[row.name] = f"{following.message} {following.remedy}"
+
+
+def _orders(context: Context) -> Orders:
+    return Orders(design_of(context).site, context.task.design, context.task.args)
 
 
 def _may_rebuild(context: Context) -> bool:
@@ -142,11 +147,10 @@ def _start(context: Context, tally: Tally, rows: dict[str, sa.Row]) -> int:
 
 
 def _start_one(context: Context, tally: Tally, row: sa.Row, following: progress.Start) -> int:
-    orders = Orders(design_of(context).site, context.task.design, context.task.args)
     request = TaskRequest(
         action=following.verb, request_key=None, request_digest=None, not_after=None,
         node=row.uuid, request_id=context.task.request_id, user=context.task.user,
-        project=context.task.project, args=orders.of(row.name, following.verb))
+        project=context.task.project, args=_orders(context).of(row.name, following.verb))
     flow = flows.get(following.verb)
 
     def body(tx) -> str:

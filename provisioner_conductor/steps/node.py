@@ -1,7 +1,7 @@
 """Steps that change only what is known of a node."""
 
 from provisioner import exceptions
-from provisioner.db import agents, boot_scripts
+from provisioner.db import agents, boot_actions, boot_scripts
 from provisioner.steps import REPEAT, Done, Outcome, step
 from provisioner_conductor import hardware_checks
 from provisioner_conductor.context import Context
@@ -15,6 +15,7 @@ def clear_instance(context: Context) -> Outcome:
     def write(tx) -> None:
         boot_scripts.remove(tx, context.node.uuid)
         agents.reset(tx, context.node.uuid)
+        boot_actions.forget_key(tx, context.node.uuid)
     return Done(node={"instance_info": {}, "instance_uuid": None, "instance_name": None},
                 write=write)
 
