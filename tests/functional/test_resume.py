@@ -79,6 +79,7 @@ NODE_SCENARIOS = [
              agent=True, power=OFF, ran=(ERASE,)),
     Scenario("adopt", "adopt", "manageable", "active", ("adopt failed",)),
     Scenario("verify", "verify", "available", "available", ("available",)),
+    Scenario("report", "report", "active", "active", ("active",)),
     Scenario("relabel", "relabel", "active", "active", ("active",),
              args={"labels": {"zone": "a"}}),
     *[Scenario(f"power-{target}", "power", "available", "available", ("available",),
@@ -96,6 +97,7 @@ SITE_SCENARIOS = [
     Scenario("deploy_nodes", "deploy_nodes", "available", "active"),
     Scenario("destroy_nodes", "destroy_nodes", "active", "available"),
     Scenario("relabel_nodes", "relabel_nodes", "active", "active"),
+    Scenario("bootaction_report", "bootaction_report", "active", "active"),
 ]
 SCENARIOS = [*NODE_SCENARIOS, *SITE_SCENARIOS]
 by_name = functools.partial(pytest.mark.parametrize, "scenario", ids=lambda item: item.name)
