@@ -15,6 +15,8 @@ from provisioner.site.model import BaremetalNode, Image
 #: ``oob.type`` of a design -> hardware type
 DRIVERS = {"ipmi": "ipmi", "redfish": "redfish", "maas": "maas", "manual": "manual-management",
            "fake": "fake-hardware"}
+#: network interface of designs that say access VLANs
+SWITCH = "switch"
 _LOGIN = {"account": "username", "credential": "password"}
 
 
@@ -48,12 +50,19 @@ def driver_info(node: BaremetalNode, image: Image | None) -> dict[str, Any]:
 
 
 def wanted(node: BaremetalNode, image: Image | None, hardware_type: HardwareType,
-           site: str) -> dict[str, Any]:
-    """The node's user columns as the design wants them; ``driver_info`` in plain."""
+           site: str, vlans: Mapping[str, int] | None = None) -> dict[str, Any]:
+    """The node's user columns as the design wants them; ``driver_info`` in plain.
+
+    :param vlans: of its switch ports (see :mod:`provisioner_conductor.access_vlans`); a design
+        that says them wants the ports set
+    """
     capabilities = {"capabilities": f"boot_mode:{node.boot_mode}"} if node.boot_mode else {}
     interfaces = {f"{kind}_interface": hardware_type.default(kind) for kind in INTERFACE_KINDS}
+    info = driver_info(node, image)
+    if vlans and SWITCH in hardware_type.interfaces.get("network", {}):
+        interfaces["network_interface"], info = SWITCH, {**info, **vlans}
     return {"name": node.name, "driver": hardware_type.name, "properties": capabilities,
-            "driver_info": driver_info(node, image),
+            "driver_info": info,
             "extra": {"site": site, "rack": node.rack, "labels": dict(node.owner_data),
                       "tags": list(node.tags)}, **interfaces}
 
@@ -109,6 +118,9 @@ def difference(values: Mapping[str, Any], known: sa.Row,
     fresh = {key: value for key, value in merged.items() if getattr(known, key) != value}
     if opened["known"] != {**opened["known"], **opened["wanted"]}:
         fresh["driver_info"] = {**known.driver_info, **values["driver_info"]}
+    if values.get("network_interface") == SWITCH != known.network_interface and (
+            known.provision_state in states.EDITABLE):
+        fresh["network_interface"] = SWITCH
     if known.driver != values["driver"]:
         if known.provision_state not in states.EDITABLE:
             raise exceptions.InvalidState(

@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from provisioner import exceptions, references, secrets, states
 from provisioner.site import plan
 from provisioner.site.model import BaremetalNode, Image, Site
-from provisioner_conductor import design_nodes, progress
+from provisioner_conductor import access_vlans, design_nodes, progress
 from provisioner_conductor.foresight import Foresight
 from provisioner_conductor.orders import Orders
 from provisioner_conductor.world import World, copy_of, newborn
@@ -47,7 +47,8 @@ class Outlooks:
             driver = self._hardware.type(design_nodes.driver_of(node))
         except exceptions.ProvisionerError as error:
             return self._seen(node, row, {}, {}), self._blocked(row, {}, error)
-        wanted = design_nodes.wanted(node, image, driver, self._wish.site)
+        wanted = design_nodes.wanted(node, image, driver, self._wish.site,
+                                     access_vlans.settings(self._site, node))
         known = self._hardware.open(row.driver_info) if row is not None else {}
         secret = {setting.name for setting in driver.settings().values() if setting.secret}
         fields = _fields(wanted, node.boot_macs)

@@ -5,9 +5,9 @@ from collections.abc import Sequence
 from oslo_config import cfg
 from oslo_log import log
 
-from provisioner.conf import api, conductor, database, kubernetes, secrets
+from provisioner.conf import api, conductor, database, kubernetes, secrets, switches
 
-_MODULES = (api, conductor, database, kubernetes, secrets)
+_MODULES = (api, conductor, database, kubernetes, secrets, switches)
 
 
 def list_opts() -> list[tuple[str, list[cfg.Opt]]]:

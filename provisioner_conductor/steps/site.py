@@ -8,7 +8,7 @@ from provisioner.site import documents, filters
 from provisioner.site.findings import has_errors
 from provisioner.site.validate import validate
 from provisioner.steps import REPEAT, Done, Outcome, step
-from provisioner_conductor import design_nodes
+from provisioner_conductor import access_vlans, design_nodes
 from provisioner_conductor.context import Context
 from provisioner_conductor.messages import message, with_result
 
@@ -134,7 +134,8 @@ def _write_node(context: Context, site, name: str, known) -> str:
     hardware = context.services.hardware
     driver = hardware.type(design_nodes.driver_of(wanted_node))
     image = site.image_of(wanted_node)
-    values = design_nodes.wanted(wanted_node, image, driver, context.task.site)
+    values = design_nodes.wanted(wanted_node, image, driver, context.task.site,
+                                 access_vlans.settings(site, wanted_node))
     plain = values["driver_info"]
     values = {**values, "driver_info": hardware.seal(driver.name, plain)}
     opened = {"wanted": plain, "known": hardware.open(known.driver_info) if known else {}}
