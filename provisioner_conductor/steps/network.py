@@ -4,7 +4,6 @@ from provisioner.steps import REPEAT, Done, Outcome, Wait, step
 from provisioner_conductor.context import Context
 from provisioner_conductor.hardware import port_view
 
-
 #: seconds after which a change that does not show is asked for again
 RESEND = 30.0
 
