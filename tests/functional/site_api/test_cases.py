@@ -1,7 +1,7 @@
 """Runs the cases of the ``*.yaml`` files beside this one. They read as documentation of the API.
 
 They are written as those in ``tests/functional/api``. ``<example>`` is the text of the example
-site, ``<broken>`` the same with an error in it, ``<file>`` and ``<broken-file>`` references to them.
+site, ``<broken>`` the same with an error in it; ``<file>`` and ``<broken-file>`` refer to them.
 With ``deployed: true`` a scenario begins with node-001 deployed: ``<key>`` is its key, ``<join>``
 and ``<motd>`` are its boot actions. With ``ended: true`` a site task, ``<old>``, ended long ago.
 """
