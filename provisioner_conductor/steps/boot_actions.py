@@ -6,12 +6,12 @@ from collections.abc import Sequence
 import sqlalchemy as sa
 
 from provisioner import exceptions, references
-from provisioner.db import boot_actions
+from provisioner.db import agents, boot_actions
 from provisioner.db.boot_actions import FAILURE, INCOMPLETE, Deployment, NewAction
 from provisioner.site import assets
 from provisioner.site.model import BaremetalNode, BootAction, Site
 from provisioner.steps import REPEAT, Done, Outcome, Wait, step
-from provisioner_conductor import cloud_config, config_drive
+from provisioner_conductor import cloud_config, config_drive, network_data
 from provisioner_conductor.context import Context
 from provisioner_conductor.messages import message, with_result
 
@@ -44,11 +44,15 @@ def give(context: Context) -> Outcome:
                      context.conf.node_key_lifetime)
     rows = [NewAction(ident, action.name, action.signaling) for action, ident in actions]
 
+    network = _network(context, design.site, node)
+
     def write(tx) -> None:
         boot_actions.begin(tx, new, rows)
-    return Done({"boot_actions": [action.name for action, _ in actions]}, write=write,
-                node={"instance_info": {**context.node.instance_info,
-                                        "configdrive": _sealed(context, node, user_data)}})
+    drive = _sealed(context, node, user_data, network.document)
+    return Done({"boot_actions": [action.name for action, _ in actions],
+                 "network": "as designed" if network.document else "left to the image",
+                 "unknown_devices": network.missing}, write=write,
+                node={"instance_info": {**context.node.instance_info, "configdrive": drive}})
 
 
 def api_url(context: Context) -> str:
@@ -79,14 +83,20 @@ def _rendered(context: Context, design, actions: Sequence[tuple[BootAction, str]
     return packages
 
 
-def _sealed(context: Context, node: BaremetalNode, user_data: str):
+def _network(context: Context, site: Site, node: BaremetalNode) -> network_data.Told:
+    with context.services.database.reader() as tx:
+        found = agents.inventory(tx, context.node.uuid)
+    return network_data.build(site, node, found.inventory if found else {})
+
+
+def _sealed(context: Context, node: BaremetalNode, user_data: str, network: dict | None):
     """What ``instance_info`` keeps: a whole drive for the ramdisk, else the user data alone."""
     hardware, driver = context.services.hardware, context.node.driver
     if not context.machine.interface("deploy").needs_agent:
         return {"user_data": hardware.seal(driver, {"configdrive": user_data})["configdrive"]}
     drive = config_drive.build({
         "uuid": context.node.uuid, "name": node.name, "hostname": node.fqdn,
-        "meta": dict(node.owner_data)}, user_data)
+        "meta": dict(node.owner_data)}, user_data, network)
     return hardware.seal(driver, {"configdrive": drive})["configdrive"]
 
 

@@ -13,7 +13,7 @@ import sqlalchemy as sa
 import yaml
 
 from provisioner import states
-from provisioner.db import boot_actions, models, nodes, tasks
+from provisioner.db import agents, boot_actions, models, nodes, tasks
 from provisioner_conductor import cloud_config, config_drive
 from provisioner_conductor.steps.boot_actions import ulid
 from tests.boot_actions_site import ACTIONS, NODE, site_with_actions
@@ -170,6 +170,18 @@ def test_what_cannot_be_rendered_fails_before_a_disk_is_touched(on):
     assert "/etc/join.conf of boot action join cannot be rendered" in row.error["message"]
     assert NODE not in {site_name for site_name, row in on.names().items()
                         if row.uuid in {node for node, _ in on.world.ran}}
+
+
+def test_a_drive_brings_the_network_once_the_inventory_tells_the_interfaces(site, drives):
+    inventory = {"interfaces": [
+        {"name": f"eth{n}", "mac_address": f"52:54:00:77:0{n}:01",
+         "pci_address": f"0000:00:0{n}.0"} for n in (3, 4, 5)]}
+    with site.database.writer() as tx:
+        agents.put_inventory(tx, site.names()[NODE].uuid, inventory, {})
+    until_reports(site, deploy(site))
+    network = json.loads(read(drives[NODE])[1]["network_data.json"])
+    assert {entry["id"] for entry in network["networks"]} == {"pxe", "mgmt", "storage"}
+    assert "network_data.json" not in read(drives["node-002"])[1]
 
 
 def test_a_drive_may_bring_network_data():
