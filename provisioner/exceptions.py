@@ -195,7 +195,8 @@ def _subclasses(cls):
 
 def from_dict(data: dict) -> ProvisionerError:
     """The error that :meth:`ProvisionerError.as_dict` described; unknown codes give the base."""
-    classes = {cls.code: cls for cls in _subclasses(ProvisionerError)}
+    # Others' subclasses inherit a code and may take other arguments: they are not meant.
+    classes = {cls.code: cls for cls in _subclasses(ProvisionerError) if "code" in vars(cls)}
     cls = classes.get(data.get("code"), ProvisionerError)
     error = cls(data.get("message", ""), remedy=data.get("remedy"), **data.get("where", {}))
     error.code = data.get("code", cls.code)

@@ -59,6 +59,7 @@ class Wait:
     :ivar what: for whom the step waits: ``agent``, ``children``, ``power``, ``command`` ...
     :ivar until: seconds after the step's first start at which the wait is late
     :ivar poll: seconds until the step is called again without any signal
+    :ivar settle: seconds to let more signals gather, when one has come while the step ran
     :ivar late: sentence that says what is late and what to do, shown when it is
     :ivar result: plain data kept with the step for its next call
     """
@@ -70,6 +71,7 @@ class Wait:
     result: dict | None = None
     node: dict | None = None
     write: Callable[[Any], None] | None = None
+    settle: float = 0.0
 
 
 @dataclasses.dataclass(frozen=True)
@@ -87,7 +89,20 @@ class Failed:
     write: Callable[[Any], None] | None = None
 
 
-Outcome = Done | Wait | Failed
+@dataclasses.dataclass(frozen=True)
+class Parked:
+    """Nobody can tell what has become of the step, and running it twice may do harm.
+
+    :ivar why: what happened, one sentence; a person decides how the task goes on
+    """
+
+    why: str
+    result: dict | None = None
+    node: dict | None = None
+    write: Callable[[Any], None] | None = None
+
+
+Outcome = Done | Wait | Failed | Parked
 
 
 @dataclasses.dataclass(frozen=True)

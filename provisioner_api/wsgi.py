@@ -87,6 +87,7 @@ def main(argv: list[str] | None = None) -> int:
     try:
         conf = opts.load(sys.argv[1:] if argv is None else argv, "provisioner-api")
         log.setup(conf, "provisioner")
+        signal.signal(signal.SIGHUP, lambda *_: opts.reread(conf))
         made = services(conf, Clock())
         server = serve(create_app(made), conf)
     except exceptions.Misconfigured as error:

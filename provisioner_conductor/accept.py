@@ -6,8 +6,7 @@ free. Whoever accepts need not be who runs it: the ring's owner does.
 """
 
 import datetime
-import functools
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 
 import sqlalchemy as sa
 from oslo_db import exception as db_exception
@@ -16,27 +15,19 @@ from provisioner import exceptions, states
 from provisioner.db import events, fences, nodes, ports, signals, tasks
 from provisioner.db.session import Transaction
 from provisioner.rpc.client import TaskRequest
-from provisioner_conductor import flows, recovery
+from provisioner_conductor import flows, planning, recovery
 from provisioner_conductor.context import Services
 from provisioner_conductor.flows.base import Flow, Request
 
-#: what accepts a request of a kind of its own: ``(tx, services, request) -> uuid of the task``
-Handler = Callable[[Transaction, Services, TaskRequest], str]
-
 
 class Acceptor:
-    """Accepts requests. Safe for use by several threads.
+    """Accepts requests. Safe for use by several threads."""
 
-    :param handlers: actions that are not accepted as flows are
-    """
-
-    def __init__(self, services: Services, handlers: Mapping[str, Handler] | None = None):
+    def __init__(self, services: Services):
         self._services = services
         self._special: dict[str, Callable[[Transaction, TaskRequest], str]] = {
             "abort": self._abort, "retry": self._retry, "resume": self._unpark,
-            "skip": self._unpark, "fail": self._unpark}
-        for action, handler in (handlers or {}).items():
-            self._special[action] = functools.partial(self._handled, handler)
+            "skip": self._unpark, "fail": self._unpark, planning.APPLY: self._apply}
 
     def accept(self, request: TaskRequest) -> str:
         """The uuid of the task that the request makes, or has made before.
@@ -50,15 +41,27 @@ class Acceptor:
         except db_exception.DBDuplicateEntry:
             # The same request, accepted by another conductor at the same moment.
             return self._services.database.write(lambda tx: self._accept(tx, request))
+        except (exceptions.Invalid, exceptions.Conflict):
+            # What refuses it may be what this very request has done, by another conductor, since
+            # the key was looked up.
+            with self._services.database.reader() as tx:
+                known = _known(tx, request)
+            if known is None:
+                raise
+            return known
 
     def _accept(self, tx: Transaction, request: TaskRequest) -> str:
-        known = tasks.by_request_key(tx, request.request_key)
+        known = _known(tx, request)
         if known is not None:
-            if known.request_digest != request.request_digest:
-                raise exceptions.KeyReused("This Idempotency-Key was used for another request.")
-            return known.uuid
-        if tx.read_now() > datetime.datetime.fromisoformat(request.not_after):
-            raise exceptions.Unavailable("The request came too late to be accepted.")
+            return known
+        _in_time(tx, request)
+        uuid = self._make(tx, request)
+        # Again, with every lock in hand: waiting for them takes time too, and whoever asked will
+        # take a task that is not there by then for one that never will be.
+        _in_time(tx, request)
+        return uuid
+
+    def _make(self, tx: Transaction, request: TaskRequest) -> str:
         if request.action in self._special:
             return self._again(tx, request) or self._special[request.action](tx, request)
         flow = flows.get(request.action)
@@ -66,8 +69,8 @@ class Acceptor:
             return self._accept_site(tx, request, flow)
         return accept_node(tx, self._services, request, flow)
 
-    def _handled(self, handler: Handler, tx: Transaction, request: TaskRequest) -> str:
-        return handler(tx, self._services, request)
+    def _apply(self, tx: Transaction, request: TaskRequest) -> str:
+        return planning.apply(tx, self._services.conf.conductor, request)
 
     def _accept_site(self, tx: Transaction, request: TaskRequest, flow: Flow) -> str:
         plan = flow.plan(Request(None, request.args, self._services.conf.conductor))
@@ -126,6 +129,22 @@ class Acceptor:
         return task.uuid
 
 
+def _known(tx: Transaction, request: TaskRequest) -> str | None:
+    """The task that this very request has made before. :raises KeyReused:"""
+    known = tasks.by_request_key(tx, request.request_key)
+    if known is None:
+        return None
+    if known.request_digest != request.request_digest:
+        raise exceptions.KeyReused("This Idempotency-Key was used for another request.")
+    return known.uuid
+
+
+def _in_time(tx: Transaction, request: TaskRequest) -> None:
+    """:raises Unavailable: if ``not_after`` has passed"""
+    if tx.read_now() > datetime.datetime.fromisoformat(request.not_after):
+        raise exceptions.Unavailable("The request came too late to be accepted.")
+
+
 def _back_on_node(tx: Transaction, task: sa.Row) -> None:
     """Give a parked task its node back, in the state in which it was parked.
 
@@ -165,6 +184,8 @@ def _ended_task(tx: Transaction, request: TaskRequest, allowed: tuple[str, ...])
         raise exceptions.InvalidState(
             f"Task {task.uuid} is {task.state}; {request.action} is for tasks that are "
             f"{' or '.join(allowed)}.", task=task.uuid)
+    if not tasks.lock(tx, task):
+        raise exceptions.Changed(f"Task {task.uuid} goes on already.", task=task.uuid)
     return task
 
 
@@ -195,16 +216,20 @@ def accept_node(tx: Transaction, services: Services, request: TaskRequest, flow:
     node = nodes.require(tx, request.node)
     if flow.provision:
         states.next_state(node.provision_state, flow.event)
-    refuse(node, flow)
+    flow.refuse(node)
+    node = _keep(tx, node, request, flow)
     hardware = services.hardware
     hardware.validate(node, ports.of_node(tx, node.uuid), flow.validates)
     plan = flow.plan(Request(node, request.args, services.conf.conductor,
                              lambda kind: hardware.interface(node, kind)))
     uuid = tasks.insert(tx, tasks.NewTask(
         steps=plan, node=node.uuid, node_name=node.name, **_common(request), **parentage))
-    if node.task is not None:
-        _supersede(tx, node, flow)
+    if node.task is not None and flow.action != "delete":
+        raise fences.busy(node)
+    # The node's row first and then its task's, as everybody locks them.
     fences.supersede(tx, node, uuid if plan else None)
+    if node.task is not None:
+        _end_superseded(tx, node)
     _move(tx, node, flow, bool(plan))
     if parentage and not plan:
         signals.send(tx, parentage["parent"], "child", {"task": uuid, "state": tasks.SUCCEEDED})
@@ -214,24 +239,17 @@ def accept_node(tx: Transaction, services: Services, request: TaskRequest, flow:
     return uuid
 
 
-def refuse(node: sa.Row, flow: Flow) -> None:
-    """Raise if a flag of the node forbids the verb. :raises InMaintenance: :raises NodeProtected:
-    """
-    if node.maintenance and not flow.maintenance:
-        raise exceptions.InMaintenance(
-            f"The {flow.action} operation can't be performed on node {node.uuid} because it's "
-            "in maintenance mode.", node=node.uuid)
-    if node.protected and flow.action in ("rebuild", "delete"):
-        raise exceptions.NodeProtected(f"Node {node.name or node.uuid} is protected.",
-                                       node=node.uuid)
+def _keep(tx: Transaction, node: sa.Row, request: TaskRequest, flow: Flow) -> sa.Row:
+    """The node with the arguments that stay with its instance; their secrets are sealed."""
+    kept = {name: request.args[name] for name in flow.keeps if request.args.get(name) is not None}
+    if not kept:
+        return node
+    nodes.update_engine(tx, node.uuid, {"instance_info": {**node.instance_info, **kept}})
+    return nodes.require(tx, node.uuid)
 
 
-def _supersede(tx: Transaction, node: sa.Row, flow: Flow) -> None:
-    """End the present task, in whose steps nobody is inside, in favour of a delete."""
-    if flow.action != "delete" or node.incarnation is not None:
-        raise exceptions.NodeBusy(
-            f"Node {node.name or node.uuid} is locked by host {node.reservation or 'another'}, "
-            "please retry after the current operation is completed.", node=node.uuid)
+def _end_superseded(tx: Transaction, node: sa.Row) -> None:
+    """End the task in whose place a delete has come; nobody is inside its steps."""
     old = tasks.get(tx, node.task)
     tasks.update(tx, old.uuid, state=tasks.CANCELLED, incarnation=None, finished_at=tx.now(),
                  wait_for=None, wait_late=None, deadline=None, error={

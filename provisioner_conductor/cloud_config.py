@@ -38,21 +38,23 @@ done
 """
 
 
-def build(url: str, key: str, packages: Mapping[str, str | None],
+def build(url: str | None, key: str, packages: Mapping[str, str | None],
           authorized_keys: Sequence[str] = ()) -> str:
     """The ``#cloud-config`` text.
 
-    :param url: base of the node's boot actions, ``.../bootactions/nodes/<name>``
+    :param url: base of the node's boot actions, ``.../bootactions/nodes/<name>``; None if it has
+        none to fetch
     :param key: the node's, hexadecimal
     :param packages: package to version, or None for any
     """
-    config: dict[str, Any] = {
-        "write_files": [
-            {"path": _HEADER, "permissions": "0600", "owner": "root:root",
-             "content": f"X-Bootaction-Key: {key}\n"},
+    config: dict[str, Any] = {"write_files": [
+        {"path": _HEADER, "permissions": "0600", "owner": "root:root",
+         "content": f"X-Bootaction-Key: {key}\n"}]}
+    if url is not None:
+        config["write_files"].append(
             {"path": _SCRIPT, "permissions": "0700", "owner": "root:root",
-             "content": _TEXT.format(header=_HEADER, url=url)}],
-        "runcmd": [[_SCRIPT]]}
+             "content": _TEXT.format(header=_HEADER, url=url)})
+        config["runcmd"] = [[_SCRIPT]]
     if packages:
         config["packages"] = [name if version is None else [name, version]
                               for name, version in packages.items()]

@@ -39,6 +39,8 @@ class Context:
     :ivar machine: the node's drivers, or None for a site task
     :ivar agent: row of the node's ramdisk agent, or None
     :ivar signals: all signals of the task, oldest first
+    :ivar wake: the task's counter as it was before the signals were read, so that one which came
+        later moves it
     :ivar now: database time when the call was recorded
     :ivar attempt: 1 for the first
     :ivar interrupted: a former call was cut off and the step said ``probe``: ask the hardware
@@ -55,6 +57,7 @@ class Context:
     machine: Machine | None
     agent: sa.Row | None
     signals: Sequence[sa.Row]
+    wake: int
     now: datetime.datetime
     attempt: int
     interrupted: bool

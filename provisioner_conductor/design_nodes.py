@@ -18,6 +18,9 @@ DRIVERS = {"ipmi": "ipmi", "redfish": "redfish", "maas": "maas", "manual": "manu
 #: network interface of designs that say access VLANs
 SWITCH = "switch"
 _LOGIN = {"account": "username", "credential": "password"}
+#: a MAAS region has a URL and a key of its own: what ``oob`` says of the BMC is for MAAS to use
+_ADDRESS = {"maas": "power_address"}
+_MAAS_LOGIN = {"account": "power_user", "credential": "power_pass"}
 
 
 def driver_of(node: BaremetalNode) -> str:
@@ -34,14 +37,15 @@ def driver_info(node: BaremetalNode, image: Image | None) -> dict[str, Any]:
     Keys of ``oob`` that already begin with the type's prefix are passed on as they are.
     """
     prefix = f"{node.oob_type}_"
+    login = _MAAS_LOGIN if node.oob_type == "maas" else _LOGIN
     info: dict[str, Any] = {}
     for key, value in node.oob_parameters.items():
         if key.startswith(prefix):
             info[key] = value
-        elif key in _LOGIN:
-            info[prefix + _LOGIN[key]] = value
+        elif key in login:
+            info[prefix + login[key]] = value
     if node.bmc_address:
-        info[f"{prefix}address"] = node.bmc_address
+        info[prefix + _ADDRESS.get(node.oob_type, "address")] = node.bmc_address
     if image is not None:
         info["deploy_kernel"], info["deploy_ramdisk"] = image.kernel, image.ramdisk
         if image.kernel_params:
@@ -50,21 +54,31 @@ def driver_info(node: BaremetalNode, image: Image | None) -> dict[str, Any]:
 
 
 def wanted(node: BaremetalNode, image: Image | None, hardware_type: HardwareType,
-           site: str, vlans: Mapping[str, int] | None = None) -> dict[str, Any]:
+           site: str, layout: Mapping[str, Any] | None = None) -> dict[str, Any]:
     """The node's user columns as the design wants them; ``driver_info`` in plain.
 
-    :param vlans: of its switch ports (see :mod:`provisioner_conductor.access_vlans`); a design
-        that says them wants the ports set
+    :param layout: for a machine that a bootstrapper sets up
     """
     capabilities = {"capabilities": f"boot_mode:{node.boot_mode}"} if node.boot_mode else {}
+    if layout is not None:
+        capabilities = {**capabilities, "layout": layout}
     interfaces = {f"{kind}_interface": hardware_type.default(kind) for kind in INTERFACE_KINDS}
-    info = driver_info(node, image)
-    if vlans and SWITCH in hardware_type.interfaces.get("network", {}):
-        interfaces["network_interface"], info = SWITCH, {**info, **vlans}
     return {"name": node.name, "driver": hardware_type.name, "properties": capabilities,
-            "driver_info": info,
+            "driver_info": driver_info(node, image),
             "extra": {"site": site, "rack": node.rack, "labels": dict(node.owner_data),
                       "tags": list(node.tags)}, **interfaces}
+
+
+def with_vlans(values: dict[str, Any], hardware_type: HardwareType,
+               vlans: Mapping[str, int]) -> dict[str, Any]:
+    """Columns with access VLANs: a design that says them wants the switch ports set.
+
+    :param vlans: of :func:`provisioner_conductor.access_vlans.settings`
+    """
+    if not vlans or SWITCH not in hardware_type.interfaces.get("network", {}):
+        return values
+    return {**values, "network_interface": SWITCH,
+            "driver_info": {**values["driver_info"], **vlans}}
 
 
 def write(tx: Transaction, values: Mapping[str, Any], macs: tuple[str, ...],

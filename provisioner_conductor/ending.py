@@ -30,10 +30,11 @@ def finish(tx: Transaction, fence: Fence, task: sa.Row, decision: Finish) -> Non
          severity=severity, data={"action": task.action})
 
 
-def park(tx: Transaction, fence: Fence, task: sa.Row, step: sa.Row) -> None:
+def park(tx: Transaction, fence: Fence, task: sa.Row, step: sa.Row,
+         why: str | None = None) -> None:
     """End the attempt: only a person may say how this step goes on."""
     error = {"code": "Parked", "step": step.name,
-             "message": f"Step {step.name} was interrupted and may not be run twice.",
+             "message": why or f"Step {step.name} was interrupted and may not be run twice.",
              "remedy": "Look at the machine, then resume, skip or fail the task.",
              "where": {"node": task.node, "step": step.name}}
     steps.check_transition(step.state, steps.PARKED)

@@ -12,12 +12,12 @@ from provisioner import exceptions
 from provisioner.db import agents, fences, nodes, ports
 from provisioner.db.session import OUTAGE
 from provisioner.rpc.client import PlanRequest, TaskRequest
-from provisioner_conductor import planning
 from provisioner_conductor.accept import Acceptor
 from provisioner_conductor.channel import Guard
 from provisioner_conductor.context import Services
 from provisioner_conductor.journal import note
 from provisioner_conductor.lease import Lease
+from provisioner_conductor.planning import Planner
 from provisioner_conductor.sweep import Sweeper
 
 LOG = log.getLogger(__name__)
@@ -53,8 +53,8 @@ class Endpoint:
         self._services = services
         self._lease = lease
         self._sweeper = sweeper
-        self._acceptor = Acceptor(services, {planning.APPLY: planning.apply})
-        self._planner = planning.Planner(services)
+        self._acceptor = Acceptor(services)
+        self._planner = Planner(services)
 
     @answers
     def accept(self, request: dict) -> dict:
@@ -94,12 +94,13 @@ class Endpoint:
         machine = self._services.hardware.machine(row, own, agent, Guard(incarnation))
         if verb in PLAIN_CALLS:
             return {"result": getattr(machine.interface(kind), verb)()}
-        with self._services.database.writer() as tx:
-            fence = fences.take_node(tx, row, incarnation.holder)
-        try:
-            result = machine.call(kind, verb, **arguments)
-        finally:
-            self._release(fence, f"{kind}.{verb}", arguments)
+        with self._sweeper.calling(row.uuid):
+            with self._services.database.writer() as tx:
+                fence = fences.take_node(tx, row, incarnation.holder)
+            try:
+                result = machine.call(kind, verb, **arguments)
+            finally:
+                self._release(fence, f"{kind}.{verb}", arguments)
         return {"result": result}
 
     def _release(self, fence: fences.Fence, what: str, arguments: dict) -> None:

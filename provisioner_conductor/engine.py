@@ -52,6 +52,7 @@ class Given:
 
     node: sa.Row | None
     signals: list
+    wake: int
     call: recovery.Call
 
 
@@ -166,7 +167,8 @@ class Engine:
             node = nodes.by_uuid(tx, task.node) if task.node else None
             resumed = recording.start(tx, run.fence, task, node, decision)
             return self._context(tx, run, Given(
-                nodes.by_uuid(tx, task.node) if resumed else node, sent, decision))
+                nodes.by_uuid(tx, task.node) if resumed else node, sent, task.wake,
+                decision))
         if isinstance(decision, recovery.Park):
             ending.park(tx, run.fence, task, decision.step)
         else:
@@ -184,5 +186,5 @@ class Engine:
         return Context(
             services=self._services, fence=run.fence, task=require(tx, run.fence.task),
             step=step, steps=rows, node=node, ports=own, machine=machine, agent=agent,
-            signals=given.signals, now=tx.read_now(), attempt=given.call.attempt,
+            signals=given.signals, wake=given.wake, now=tx.read_now(), attempt=given.call.attempt,
             interrupted=given.call.interrupted)

@@ -1,7 +1,7 @@
 """What would run on a node: the verbs and steps of site actions, played through without acting.
 
-The decisions are those of :mod:`progress`, the step lists those of the flows, the refusals those
-of :mod:`accept`: what is foreseen here is what would run, as long as nobody touches the node.
+The decisions are those of :mod:`progress`, step lists and refusals those of the flows and drivers:
+what is foreseen here is what would run, as long as nobody touches the node.
 """
 
 import types
@@ -11,7 +11,7 @@ from typing import Any
 from provisioner import exceptions, states
 from provisioner.site import plan
 from provisioner.steps import StepSpec
-from provisioner_conductor import accept, flows, progress
+from provisioner_conductor import flows, progress
 from provisioner_conductor.flows.base import Flow, Request
 from provisioner_conductor.orders import Orders
 
@@ -19,6 +19,10 @@ from provisioner_conductor.orders import Orders
 _DESTROYING = frozenset({"deploy", "rebuild", "delete"})
 #: steps that do, in verbs that need not
 _DESTROYING_STEPS = frozenset({"agent.plan_clean"})
+
+
+#: how often a bootstrapper brings a machine up: into its own system, and into the installed one
+_EXTERNAL_BOOTS = {"commission": 1, "deploy": 2, "rescue": 1, "unrescue": 1}
 
 
 class Foresight:
@@ -71,7 +75,7 @@ class Foresight:
         flow = flows.get(following.verb)
         if following.instance is not None:
             node.instance_info = dict(following.instance)
-        accept.refuse(node, flow)
+        flow.refuse(node)
         self._hardware.validate(node, ports, flow.validates)
         steps = flow.plan(Request(node, self._orders.of(node.name, flow.action), self._conf,
                                   self._interface(node)))
@@ -87,8 +91,17 @@ class Foresight:
 def power_cycles(steps: Sequence[StepSpec]) -> int:
     """How often the steps bring the machine up."""
     up = (states.POWER_ON, states.REBOOT, states.SOFT_REBOOT)
-    return sum(step.name == "power.reset"
+    external = sum(external_boots(step) for step in steps)
+    return external + sum(step.name == "power.reset"
                or (step.name == "power.set" and step.args.get("target") in up) for step in steps)
+
+
+def external_boots(step: StepSpec) -> int:
+    """How often a bootstrapper brings the machine up for one of its verbs."""
+    if step.name != "external.run":
+        return 0
+    erases = step.args["verb"] == "release" and step.args.get("erase")
+    return 1 if erases else _EXTERNAL_BOOTS.get(step.args["verb"], 0)
 
 
 def destroys(flow: Flow, steps: Sequence[StepSpec]) -> bool:
@@ -98,6 +111,8 @@ def destroys(flow: Flow, steps: Sequence[StepSpec]) -> bool:
 
 
 def _erases(step: StepSpec) -> bool:
+    if step.name == "external.run":
+        return bool(step.args.get("erase"))
     return str((step.args.get("step") or {}).get("step", "")).startswith("erase_")
 
 

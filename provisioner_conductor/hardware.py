@@ -95,6 +95,13 @@ class Hardware:
                   if setting.secret]
         return self._box.seal(info, secret)
 
+    def seal_text(self, plain: str) -> str:
+        """A text that holds secrets, as it may rest in a row."""
+        return self._box.seal_text(plain)
+
+    def open_text(self, sealed: str) -> str:
+        return self._box.open_text(sealed)
+
     def open(self, info: Mapping[str, Any]) -> dict[str, Any]:
         """``driver_info`` in plain. Never to be logged or stored."""
         return self._box.open(info)

@@ -67,7 +67,19 @@ class Lease:
             self._begin()
             if self.current is None:
                 self._clock.wait(self._stop, self._conf.lease_interval / 3)
-        self._thread.start()
+        if self.current is not None:
+            self._thread.start()
+
+    def interrupt(self) -> None:
+        """Have :meth:`start` wait no longer. Does nothing once there is a lease."""
+        if self.current is None:
+            self._stop.set()
+
+    def abandon(self) -> None:
+        """End renewing, and acting at once: something still runs that nobody can wait for."""
+        self._end_renewing()
+        if self.current is not None:
+            self.current.deadline = float("-inf")
 
     def _begin(self) -> None:
         me = self._registration(new_uuid())
@@ -91,11 +103,16 @@ class Lease:
         return before + self._conf.lease - self._conf.lease_margin
 
     def _renew_forever(self) -> None:
-        while not self._clock.wait(self._stop, self._conf.lease_interval):
-            self.renew()
+        pause = self._conf.lease_interval
+        while not self._clock.wait(self._stop, pause):
+            # A try that hung has used up time of the lease: the next one comes sooner.
+            pause = self._conf.lease_interval / (1 if self.renew() else 3)
 
-    def renew(self) -> None:
-        """Renew once; take a new incarnation if the lease turns out to be lost."""
+    def renew(self) -> bool:
+        """Renew once; take a new incarnation if the lease turns out to be lost.
+
+        :returns: whether it is known to be renewed
+        """
         incarnation = self.current
         before = self._clock.elapsed()
         try:
@@ -104,19 +121,18 @@ class Lease:
         except OUTAGE as error:
             # Not renewed, as far as anybody knows; the next try tells.
             LOG.warning("Lease not renewed (%.1f s left): %s", incarnation.remaining(), error)
-            return
+            return False
         if renewed:
             incarnation.deadline = self._deadline(before)
-            return
+            return True
         LOG.error("Lease of incarnation %s is lost", incarnation.holder.incarnation)
         incarnation.deadline = float("-inf")
         self._begin()
+        return False
 
     def stop(self) -> None:
         """End renewing and declare this incarnation dead. Only when nothing of it runs."""
-        self._stop.set()
-        if self._thread.is_alive():
-            self._thread.join()
+        self._end_renewing()
         if self.current is None:
             return
         try:
@@ -125,3 +141,8 @@ class Lease:
         except OUTAGE as error:
             LOG.warning("Could not resign; others will see the lease end: %s", error)
         self.current.deadline = float("-inf")
+
+    def _end_renewing(self) -> None:
+        self._stop.set()
+        if self._thread.is_alive():
+            self._thread.join()

@@ -3,20 +3,24 @@
 Secrets are opened here to compare them, and do not leave: a plan gets words in their place.
 """
 
+import json
+import re
 import types
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 import sqlalchemy as sa
 
-from provisioner import exceptions, references, secrets, states
+from provisioner import exceptions, secrets, states
 from provisioner.site import plan
-from provisioner.site.model import BaremetalNode, Image, Site
-from provisioner_conductor import access_vlans, design_nodes, progress
+from provisioner.site.model import BaremetalNode, Site
+from provisioner_conductor import access_vlans, design_layout, design_nodes, progress
 from provisioner_conductor.foresight import Foresight
 from provisioner_conductor.orders import Orders
 from provisioner_conductor.world import World, copy_of, newborn
 
+#: user name and password in a URL, well-formed or not
+_LOGIN = re.compile(r"(?<=://)[^/\s\"]*@")
 #: columns of which a plan shows every key that the design names
 _COLUMNS = ("driver_info", "properties", "extra")
 
@@ -47,8 +51,10 @@ class Outlooks:
             driver = self._hardware.type(design_nodes.driver_of(node))
         except exceptions.ProvisionerError as error:
             return self._seen(node, row, {}, {}), self._blocked(row, {}, error)
-        wanted = design_nodes.wanted(node, image, driver, self._wish.site,
-                                     access_vlans.settings(self._site, node))
+        layout = design_layout.layout_for(driver, self._site, node)
+        wanted = design_nodes.with_vlans(
+            design_nodes.wanted(node, image, driver, self._wish.site, layout), driver,
+            access_vlans.settings(self._site, node))
         known = self._hardware.open(row.driver_info) if row is not None else {}
         secret = {setting.name for setting in driver.settings().values() if setting.secret}
         fields = _fields(wanted, node.boot_macs)
@@ -58,7 +64,8 @@ class Outlooks:
             ahead = self._ahead(node, row, wanted, known)
         except exceptions.ProvisionerError as error:
             return seen, self._blocked(row, fields, error)
-        return seen, self._outlook(node, image, ahead, fields)
+        own = progress.image_for(driver, self._site, node)
+        return seen, self._outlook(own, ahead, fields)
 
     def _seen(self, node: BaremetalNode, row: sa.Row | None, fields: Mapping[str, Any],
               known: Mapping[str, Any]) -> plan.Seen | None:
@@ -105,9 +112,9 @@ class Outlooks:
                     f"MAC address {mac} belongs to node {holder} already.",
                     remedy="Correct boot_mac, or delete the other node's port.")
 
-    def _outlook(self, node: BaremetalNode, image: Image | None, ahead: types.SimpleNamespace,
+    def _outlook(self, image: progress.Wanted, ahead: types.SimpleNamespace,
                  fields: Mapping[str, Any]) -> plan.Outlook:
-        aim = progress.Aim(image, rebuild=True, reports=self._orders.signals(node.name))
+        aim = progress.Aim(image, rebuild=True, reports=self._orders.signals(ahead.name))
         verbs, blocked = self._foresight.of(ahead, ahead.ports, aim)
         wanted = _image(progress.instance_info(image)) if image else {}
         return plan.Outlook(fields, self._writes, ahead.provision_state, image_fields(ahead),
@@ -137,17 +144,24 @@ class Outlooks:
 
 def _inventory_drift(node: BaremetalNode, inventory: Mapping[str, Any] | None):
     """Where the machine that was inspected is not the one of the design."""
-    if not inventory:
-        return
-    macs = [entry.get("mac_address") for entry in inventory.get("interfaces") or []]
+    found = inventory or {}
+    entries, boot = found.get("interfaces"), found.get("boot")
+    macs = sorted(str(entry.get("mac_address")).lower() for entry in _listed(entries)
+                  if entry.get("mac_address"))
     for mac in node.boot_macs:
         if macs and mac not in macs:
-            yield plan.Drift("inventory/interfaces", mac, sorted(filter(None, macs)),
+            yield plan.Drift("inventory/interfaces", mac, macs,
                              "Correct boot_mac, or inspect again: the machine has no such port.")
-    mode = (inventory.get("boot") or {}).get("current_boot_mode")
+    mode = boot.get("current_boot_mode") if isinstance(boot, Mapping) else None
     if node.boot_mode and mode and mode != node.boot_mode:
         yield plan.Drift("inventory/boot_mode", node.boot_mode, mode,
                          "Set the firmware's boot mode, or correct the hardware profile.")
+
+
+def _listed(entries: Any) -> list[Mapping]:
+    """Those of a machine's report that can be read; a ramdisk may send anything."""
+    return [entry for entry in entries if isinstance(entry, Mapping)] \
+        if isinstance(entries, list) else []
 
 
 def _fields(columns: Mapping[str, Any], macs: Iterable[str]) -> dict[str, Any]:
@@ -176,8 +190,8 @@ def hide(fields: dict[str, Any], seen: plan.Seen | None, secret: set[str]) -> No
 
 
 def _open(value: Any) -> bool:
-    """Whether there is no secret anywhere in a value."""
-    return secrets.mask(value) == value
+    """Whether there is no secret anywhere in a value: no key that names one, no login in a URL."""
+    return secrets.mask(value) == value and not _LOGIN.search(json.dumps(value))
 
 
 def image_fields(node: Any) -> dict[str, str]:
@@ -190,7 +204,7 @@ def image_fields(node: Any) -> dict[str, str]:
 def _image(info: Mapping[str, Any]) -> dict[str, str]:
     """``image/...`` fields of an ``instance_info``."""
     source, digest = info.get("image_source"), info.get("image_os_hash_value")
-    found = {"image/url": references.without_password(source) if isinstance(source, str) else None,
+    found = {"image/url": _LOGIN.sub("", source) if isinstance(source, str) else None,
              "image/sha256": digest if isinstance(digest, str) else None}
     return {field: value for field, value in found.items() if value}
 

@@ -25,7 +25,7 @@ from provisioner_conductor.lease import Lease
 
 LOG = log.getLogger(__name__)
 
-#: nodes looked at in one pass of one kind of work
+#: nodes looked at together in a pass of one kind of work
 BATCH = 5000
 
 
@@ -105,11 +105,14 @@ class NodePeriodics:
             return 0
 
     def _pass(self, work: NodeWork, incarnation) -> int:
-        with self._services.database.reader() as tx:
-            found = nodes.for_periodic(tx, dict(work.filters), BATCH)
         rings, me = self._view.rings(), incarnation.holder.hostname
-        own = [row for row in found if work.predicate(row) and rings.owner(
-            row.driver, row.conductor_group, row.uuid) == me]
+        own, last = [], 0
+        while last is not None and (work.limit is None or len(own) < work.limit):
+            with self._services.database.reader() as tx:
+                found = nodes.for_periodic(tx, dict(work.filters), BATCH, last)
+            own += [row for row in found if work.predicate(row) and rings.owner(
+                row.driver, row.conductor_group, row.uuid) == me]
+            last = found[-1].id if len(found) == BATCH else None
         return sum(self._one(work, row, Guard(incarnation)) for row in own[:work.limit])
 
     def _one(self, work: NodeWork, row: sa.Row, guard: Guard) -> int:

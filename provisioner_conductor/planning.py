@@ -7,6 +7,7 @@ moved between the two looks refuses it.
 
 import dataclasses
 from collections.abc import Mapping
+from typing import Any
 
 import sqlalchemy as sa
 from oslo_db import exception as db_exception
@@ -96,9 +97,10 @@ def check_actions(actions) -> None:
             remedy=f"Name some of {', '.join(plan.ACTIONS)}, each once.", field="actions")
 
 
-def apply(tx: Transaction, services: Services, request: TaskRequest) -> str:
+def apply(tx: Transaction, conf: Any, request: TaskRequest) -> str:
     """Accept the task that does what a plan says, and nothing else; its uuid.
 
+    :param conf: options of the conductor group
     :raises PlanStale: if what the plan was made from has moved, or it was applied before
     """
     row = plans.require(tx, request.args["plan"])
@@ -106,7 +108,7 @@ def apply(tx: Transaction, services: Services, request: TaskRequest) -> str:
         raise exceptions.PlanStale(f"Plan {row.uuid} was applied before, by task {row.task}.",
                                    plan=row.uuid, moved=[f"applied by task {row.task}"])
     _check_index(tx, row)
-    uuid = _insert(tx, services, request, row)
+    uuid = _insert(tx, conf, request, row)
     if not plans.mark_applied(tx, row.uuid, uuid):
         raise exceptions.PlanStale(f"Plan {row.uuid} is being applied by another request.",
                                    plan=row.uuid, moved=["applied by another request"])
@@ -128,7 +130,7 @@ def _check_index(tx: Transaction, row: sa.Row) -> None:
                                plan=row.uuid, moved=moved)
 
 
-def _insert(tx: Transaction, services: Services, request: TaskRequest, row: sa.Row) -> str:
+def _insert(tx: Transaction, conf: Any, request: TaskRequest, row: sa.Row) -> str:
     document = row.document
     if document["empty"]:
         raise exceptions.Conflict(f"Plan {row.uuid} has nothing to do.",
@@ -137,8 +139,7 @@ def _insert(tx: Transaction, services: Services, request: TaskRequest, row: sa.R
         raise exceptions.NotFound(f"Design {row.design[:12]} of the plan is gone.",
                                   remedy="Create it again, then make a new plan.")
     args = {"plan": row.uuid, "rebuild": bool(document["totals"]["replace"])}
-    steps = flows.get(APPLY).plan(Request(None, {**args, **work(document)},
-                                          services.conf.conductor))
+    steps = flows.get(APPLY).plan(Request(None, {**args, **work(document)}, conf))
     return tasks.insert(tx, tasks.NewTask(
         steps=steps, action=APPLY, args=args, site=row.site, design=row.design,
         node_filter=row.node_filter, user=request.user, project=request.project,

@@ -24,7 +24,7 @@ from provisioner_conductor.lease import Lease
 LOG = log.getLogger(__name__)
 
 POWER_FAILURE = "power failure"
-#: nodes considered in one pass
+#: nodes considered at a time
 BATCH = 2000
 #: unchanged nodes whose time of reading is written in one statement
 FLUSH = 200
@@ -60,11 +60,20 @@ class PowerSync:
         interval = self._services.conf.conductor.power_sync_interval
         if not interval:
             return 0
-        with self._services.database.reader() as tx:
-            due = nodes.for_power_sync(tx, interval, BATCH, POWER_FAILURE)
-            now = tx.read_now()
+        read, last = 0, 0
+        while last is not None:
+            with self._services.database.reader() as tx:
+                due = nodes.for_power_sync(tx, interval, BATCH, POWER_FAILURE, last)
+                now = tx.read_now()
+            read += self._read_own([node for node in due if self._is_due(node, now, interval)])
+            # Those of others, whoever they wait for, must not hide ours.
+            last = due[-1].id if len(due) == BATCH else None
+        return read
+
+    def _read_own(self, due: list[sa.Row]) -> int:
+        """Read those of the nodes that are given to this conductor; how many."""
         rings, me = self._view.rings(), self._lease.current.holder.hostname
-        own = [node for node in due if self._is_due(node, now, interval) and rings.owner(
+        own = [node for node in due if rings.owner(
             node.driver, node.conductor_group, node.uuid) == me]
         for interface, group in self._by_interface(own).items():
             self._read(interface, group)
@@ -106,6 +115,8 @@ class PowerSync:
                                 [hardware.view(node, ()) for node in group], record)
         elif interface.transport is not None:
             self._one_by_one(group, record)
+        else:
+            quiet.extend(node.uuid for node in group)   # nothing to read, so that is done
         self._flush(quiet)
 
     def _one_by_one(self, group: list[sa.Row], record) -> None:
@@ -113,7 +124,7 @@ class PowerSync:
             machine = self._services.hardware.machine(node, (), None, Guard(self._lease.current))
             try:
                 record(index, machine.call("power", "get_power_state"))
-            except exceptions.HardwareError as error:
+            except (exceptions.HardwareError, exceptions.InvalidSetting) as error:
                 record(index, error)
 
     def _flush(self, quiet: list[str]) -> None:

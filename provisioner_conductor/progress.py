@@ -6,7 +6,11 @@ from collections.abc import Iterable, Mapping
 import sqlalchemy as sa
 
 from provisioner import states
-from provisioner.site.model import Image
+from provisioner.drivers.base import HardwareType
+from provisioner.site.model import BaremetalNode, Image, Site
+
+#: columns of a node that say what it needs next: those that are read here, and its hardware type
+READS = ("name", "driver", "provision_state", "instance_info", "inspect_interface")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -32,6 +36,25 @@ class Stuck:
     remedy: str
 
 
+@dataclasses.dataclass(frozen=True)
+class OwnImage:
+    """An image that the deploying service has itself, under this name."""
+
+    name: str
+
+
+#: what a node is to be deployed with
+Wanted = Image | OwnImage | None
+
+
+def image_for(hardware_type: HardwareType, site: Site,
+              node: BaremetalNode) -> Wanted:
+    """The node's image; by its name alone where a bootstrapper deploys, which has its own."""
+    if node.image and hardware_type.interface("deploy", None).external:
+        return OwnImage(node.image)
+    return site.image_of(node)
+
+
 Next = Start | Reached | Stuck
 
 _PREPARE = {states.ENROLL: "manage", states.INSPECT_FAILED: "inspect",
@@ -44,8 +67,10 @@ INSTANCE_STATES = frozenset({
     states.RESCUE_FAILED, states.SERVICE_FAILED})
 
 
-def instance_info(image: Image) -> dict:
-    """What the deploy interface needs to know of an image of the design."""
+def instance_info(image: Image | OwnImage) -> dict:
+    """What the deploy interface needs to know of an image."""
+    if isinstance(image, OwnImage):
+        return {"image_source": image.name}
     return {"image_source": image.url, "image_os_hash_algo": "sha256",
             "image_os_hash_value": image.sha256, "image_disk_format": image.disk_format}
 
@@ -60,7 +85,7 @@ class Aim:
     :ivar reports: whether boot actions report once the node is deployed
     """
 
-    image: Image | None = None
+    image: Wanted = None
     rebuild: bool = False
     rebootstrap: bool = False
     reports: bool = False
@@ -89,7 +114,7 @@ def following(action: str, node: sa.Row, done: Iterable[str], aim: Aim) -> Next:
     return wanted
 
 
-def _again(node: sa.Row, done: set[str], image: Image | None) -> Next:
+def _again(node: sa.Row, done: set[str], image: Wanted) -> Next:
     """Destroy, prepare, deploy; what this task has done is not undone by it."""
     if not done & {"delete", "deploy"}:
         step = _destroy(node, done)
@@ -123,13 +148,14 @@ def _prepare(node: sa.Row, done: set[str]) -> Next:
     if state in _PREPARED:
         return Reached("" if done else "already prepared")
     if state == states.MANAGEABLE:
-        return Start("provide" if "inspect" in done else "inspect")
+        blind = node.inspect_interface == "no-inspect"
+        return Start("provide" if blind or "inspect" in done else "inspect")
     if state in _PREPARE:
         return Start(_PREPARE[state])
     return _stuck(node, states.AVAILABLE)
 
 
-def _deploy(node: sa.Row, done: set[str], image: Image | None, rebuild: bool) -> Next:
+def _deploy(node: sa.Row, done: set[str], image: Wanted, rebuild: bool) -> Next:
     state = node.provision_state
     if state == states.ACTIVE:
         return _deployed(node, done, image, rebuild)
@@ -142,9 +168,10 @@ def _deploy(node: sa.Row, done: set[str], image: Image | None, rebuild: bool) ->
                  "Run prepare_nodes first.")
 
 
-def _deployed(node: sa.Row, done: set[str], image: Image | None, rebuild: bool) -> Next:
-    wanted = image.sha256 if image else None
-    have = node.instance_info.get("image_os_hash_value")
+def _deployed(node: sa.Row, done: set[str], image: Wanted, rebuild: bool) -> Next:
+    told = instance_info(image) if image else {}
+    key = "image_source" if isinstance(image, OwnImage) else "image_os_hash_value"
+    wanted, have = told.get(key), node.instance_info.get(key)
     if wanted in (None, have):
         return Reached("" if done else "already deployed")
     if rebuild and not done & {"delete", "deploy"}:

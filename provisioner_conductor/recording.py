@@ -9,7 +9,7 @@ from provisioner import exceptions, states, steps
 from provisioner.db import nodes, tasks
 from provisioner.db.fences import Fence
 from provisioner.db.session import Transaction
-from provisioner_conductor import recovery
+from provisioner_conductor import ending, recovery
 from provisioner_conductor.context import Context
 from provisioner_conductor.journal import fire, note
 
@@ -69,6 +69,8 @@ def outcome(tx: Transaction, fence: Fence, context: Context, result: steps.Outco
         _done(tx, fence, context, result)
     elif isinstance(result, steps.Wait):
         _wait(tx, fence, context, result)
+    elif isinstance(result, steps.Parked):
+        ending.park(tx, fence, context.task, context.step, result.why)
     else:
         _failed(tx, fence, context, result)
 
@@ -111,7 +113,7 @@ def _wait(tx: Transaction, fence: Fence, context: Context, wait: steps.Wait) -> 
                       result=wait.result if wait.result is not None else step.result,
                       deadline=deadline, error=None)
     _give_back(tx, fence, context, tasks.Waiting(
-        context.task.wake, wait.poll, wait.what, wait.late, deadline))
+        context.wake, wait.poll, wait.what, wait.late, deadline, wait.settle))
     if fence.node is not None and wait.what == "agent":
         node = nodes.by_uuid(tx, fence.node)
         if states.can(node.provision_state, "wait"):
@@ -127,7 +129,7 @@ def _try_again(tx: Transaction, fence: Fence, context: Context, failed: steps.Fa
     tasks.update_step(tx, context.task.uuid, step.position, state=steps.WAITING,
                       attempt=step.attempt + 1, error=failed.error)
     _give_back(tx, fence, context, tasks.Waiting(
-        context.task.wake, pause, "retry", failed.error["message"], step.deadline))
+        context.wake, pause, "retry", failed.error["message"], step.deadline))
     note(tx, fence, "step.retry", f"Step {step.name} is tried again in {pause:.0f} s: "
          f"{failed.error['message']}", severity="warning",
          data={"step": step.name, "attempt": step.attempt, "error": failed.error})

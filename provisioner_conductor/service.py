@@ -7,10 +7,10 @@ import threading
 from futurist import periodics
 from oslo_log import log
 
-from provisioner import secrets
+from provisioner import exceptions, secrets
 from provisioner.clock import Clock
 from provisioner.conf import opts
-from provisioner.db import conductors, events, keys
+from provisioner.db import conductors, events, keys, signals
 from provisioner.db.session import OUTAGE, Database
 from provisioner.drivers import registry
 from provisioner.rpc import transport
@@ -32,6 +32,12 @@ LOG = log.getLogger(__name__)
 #: seconds between two passes of the periodic work that has no interval of its own
 POWER_PASS = 5
 DAILY = 3600
+#: seconds for which a start waits for the bus before it goes on without
+BUS_PATIENCE = 2
+#: seconds for calls under way when the conductor stops
+BUS_CLOSE = 30
+#: seconds for steps under way when the process is told to stop
+DRAIN = 60
 #: seconds for which rows of dead conductors are kept
 CONDUCTOR_RETENTION = 14 * 86400
 
@@ -52,7 +58,7 @@ class Conductor:
             registry.pools(clock, conf.switches.file), box)
         client = ConductorClient(bus, database, clock)
         self.services = Services(conf, database, self._hardware, clock,
-                                 DesignLibrary(database), client.hint)
+                                 DesignLibrary(database, self._hardware.open_text), client.hint)
         interval = conf.conductor.lease_interval
         self._lease_database = Database(str(database.url.render_as_string(hide_password=False)),
                                         clock, pool=1, lock_timeout=interval / 4)
@@ -68,6 +74,8 @@ class Conductor:
             [(callable_, (), {}) for callable_ in self._jobs()])
         self._periodic_thread = threading.Thread(
             target=self._periodics.start, name="periodics", daemon=True)
+        # The library waits for the bus for as long as it takes; work does not.
+        self._serving = threading.Thread(target=self._server.start, name="bus", daemon=True)
 
     def _registration(self, incarnation: str) -> conductors.Registration:
         options = self._conf.conductor
@@ -94,45 +102,94 @@ class Conductor:
             LOG.warning("Periodic work put off, the database does not answer: %s", error)
 
     def _prune(self) -> None:
-        with self.services.database.writer() as tx:
-            conductors.forget(tx, CONDUCTOR_RETENTION)
-            events.prune(tx, older_than=self._conf.conductor.event_retention)
+        database, age = self.services.database, self._conf.conductor.event_retention
+        database.write(lambda tx: conductors.forget(tx, CONDUCTOR_RETENTION))
+        for prune in (events.prune, signals.prune):
+            # In small transactions, until nothing old is left: a fleet writes more in an hour.
+            while database.write(lambda tx, prune=prune: prune(tx, older_than=age)):
+                if self.lease.current.remaining() <= 0:
+                    return
 
     def start(self) -> None:
-        """Register (waiting for an earlier process of this name to be over), then work."""
+        """Register (waiting for an earlier process of this name to be over), then work.
+
+        Work does not need the bus: without it requests do not come, and sweeps find the rest.
+        """
         self.lease.start()
-        self._server.start()
+        if self.lease.current is None:
+            return
         self.sweeper.start(self.workers)
         self._periodic_thread.start()
+        self._serving.start()
+        self._serving.join(BUS_PATIENCE)
+        if self._serving.is_alive():
+            LOG.warning("The message bus cannot be reached; requests are served once it can")
         self.sweeper.poke()
 
-    def stop(self, timeout: float | None = None) -> None:
-        """Drain: take nothing more, let steps reach their record, give up the lease last."""
+    def give_up_starting(self) -> None:
+        """Have :meth:`start` return, should it wait for an earlier process of this name."""
+        self.lease.interrupt()
+
+    def stop(self, timeout: float | None = DRAIN) -> None:
+        """Drain: take nothing more, let steps reach their record, give up the lease last.
+
+        What still runs after ``timeout`` seconds loses the right to send, and the lease is left
+        to end by itself.
+        """
         self.sweeper.stop()
         self._periodics.stop()
-        self._server.stop()
-        if not self.workers.drain(timeout):
-            LOG.warning("Steps are still running; their work is taken over when the lease ends")
-        else:
+        drained = self._close_server() & self.workers.drain(timeout)
+        if drained:
             self.lease.stop()
+        else:
+            LOG.warning("Steps are still running; their work is taken over when the lease ends")
+            self.lease.abandon()
         self.workers.close()
-        self._server.wait()
         self._hardware.close()
         self._lease_database.dispose()
+
+    def _close_server(self) -> bool:
+        """Serve no more calls; whether those under way have ended.
+
+        One may be at the hardware, so the lease is not given up before.
+        """
+        if self._serving.ident is None or self._serving.is_alive():
+            return True
+
+        def close() -> None:
+            self._server.stop()
+            self._server.wait()
+        closing = threading.Thread(target=close, name="bus-close", daemon=True)
+        closing.start()
+        closing.join(BUS_CLOSE)
+        return not closing.is_alive()
 
 
 def main(argv: list[str] | None = None) -> int:
     """``provisioner-conductor``"""
-    conf = opts.load(sys.argv[1:] if argv is None else argv, "provisioner-conductor")
-    log.setup(conf, "provisioner")
-    database = Database(conf.database.connection, Clock(), pool=conf.database.pool)
-    box = secrets.read_box(conf.secrets.key_file)
-    keys.verify(database, box)
-    conductor = Conductor(conf, database, transport.get(conf), box)
+    try:
+        conf = opts.load(sys.argv[1:] if argv is None else argv, "provisioner-conductor")
+        log.setup(conf, "provisioner")
+        database = Database(conf.database.connection, Clock(), pool=conf.database.pool)
+        box = secrets.read_box(conf.secrets.key_file)
+        keys.verify(database, box)
+        conductor = Conductor(conf, database, transport.get(conf), box)
+    except exceptions.Misconfigured as error:
+        print(f"provisioner-conductor: {error.message} {error.remedy}".rstrip(), file=sys.stderr)
+        return 1
+    return _run(conductor, conf)
+
+
+def _run(conductor: Conductor, conf) -> int:
+    """Work until SIGTERM or SIGINT."""
     stopping = threading.Event()
+
+    def stop(*_) -> None:
+        stopping.set()
+        conductor.give_up_starting()
     for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stopping.set())
-    signal.signal(signal.SIGHUP, lambda *_: conf.mutate_config_files())
+        signal.signal(number, stop)
+    signal.signal(signal.SIGHUP, lambda *_: opts.reread(conf))
     conductor.start()
     stopping.wait()
     conductor.stop()

@@ -6,8 +6,11 @@ last owner lives, because nobody is inside; (b) work under an incarnation that w
 limit, whose channel is revoked first. Safety rests on the take's compare-and-set, never on this.
 """
 
+import collections
+import contextlib
 import math
 import threading
+from collections.abc import Iterator
 
 import sqlalchemy as sa
 from oslo_log import log
@@ -18,6 +21,7 @@ from provisioner.db.models import conductors as dead
 from provisioner.db.models import nodes
 from provisioner.db.session import OUTAGE, Transaction
 from provisioner.rpc.client import MembershipView
+from provisioner_conductor import flows
 from provisioner_conductor.channel import Guard
 from provisioner_conductor.context import Services
 from provisioner_conductor.engine import Run
@@ -25,6 +29,9 @@ from provisioner_conductor.lease import Incarnation, Lease
 from provisioner_conductor.worker import Workers
 
 LOG = log.getLogger(__name__)
+
+#: seconds between two looks at least: pokes that come meanwhile are one
+REST = 0.05
 
 
 class Sweeper:
@@ -38,6 +45,7 @@ class Sweeper:
         self._changed = threading.Condition()
         self._look_at = math.inf
         self._declared_at = -math.inf
+        self._calls: collections.Counter[str] = collections.Counter()
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._loop, name="sweep", daemon=True)
 
@@ -54,10 +62,11 @@ class Sweeper:
     def _pause(self) -> None:
         """Sleep until the next look is due."""
         clock = self._services.clock
+        earliest = clock.elapsed() + REST
         until = clock.elapsed() + clock.jitter(self._services.conf.conductor.sweep_interval)
         with self._changed:
             while not self._stopping.is_set():
-                left = min(until, self._look_at) - clock.elapsed()
+                left = max(earliest, min(until, self._look_at)) - clock.elapsed()
                 if left <= 0:
                     break
                 clock.wait_change(self._changed, left)
@@ -71,25 +80,46 @@ class Sweeper:
             self._thread.join()
 
     def _loop(self) -> None:
+        """Pokes are many; what only a death or a bug leaves behind is looked for now and then."""
+        looked = -math.inf
         while not self._stopping.is_set():
             self._pause()
+            now = self._services.clock.elapsed()
+            thorough = now - looked >= self._services.conf.conductor.sweep_interval / 2
+            looked = now if thorough else looked
             try:
-                self.sweep()
+                self.sweep(thorough)
             except OUTAGE as error:
                 LOG.warning("Cannot look for work: %s", error)
 
-    def sweep(self) -> int:
-        """Look once; how many tasks were taken."""
+    def sweep(self, thorough: bool = True) -> int:
+        """Look once; how many tasks were taken.
+
+        :param thorough: look for work of the dead and of our own without a worker too
+        """
         incarnation, conf = self._lease.current, self._services.conf.conductor
         if incarnation is None or incarnation.remaining() <= 0 or self._stopping.is_set():
             return 0
         self._declare_dead(conf.sweep_interval)
+        me = incarnation.holder.incarnation
         with self._services.database.reader() as tx:
-            found = tasks.due(tx, incarnation.holder.incarnation, conf.lease_margin)
-            abandoned = tx.all(_abandoned(tx, conf.lease_margin))
+            held = tasks.held(tx, me, conf.lease_margin) if thorough else []
+            ready = tasks.ready(tx)
+            abandoned = tx.all(_abandoned(tx, me, conf.lease_margin)) if thorough else []
         for node in abandoned:
             self._let_go(node, incarnation)
-        return sum(self._consider(row, incarnation) for row in found)
+        taken = sum(self._consider(row, incarnation) for row in held)
+        while ready:
+            taken += sum(self._consider(row, incarnation) for row in ready)
+            if len(ready) < tasks.PAGE or not self._has_room():
+                break
+            # What is for others, who have no time or are not there, must not hide what is for us.
+            with self._services.database.reader() as tx:
+                ready = tasks.ready(tx, after=ready[-1])
+        return taken
+
+    def _has_room(self) -> bool:
+        return not self._stopping.is_set() and self.workers.free() > 0
 
     def _declare_dead(self, interval: float) -> None:
         """Not at every poke: looks for work are many, and a lease ends once in a while."""
@@ -103,12 +133,15 @@ class Sweeper:
 
     def _consider(self, row: sa.Row, incarnation: Incarnation) -> bool:
         """Take one row of the list, if it is for us."""
+        if not flows.is_known(row.action):
+            return False    # of a later release: a conductor that knows it will take it
         me = incarnation.holder
-        if self._stopping.is_set() or self.workers.free() <= 0:
-            return False
         if row.owner == me.incarnation:
+            if self._calls[row.node]:
+                return False    # it is a hardware call that holds the node, during a wait
             run = self.workers.inside(row.uuid)
             if run is not None and run.fence.epoch == row.fence_epoch:
+                # Also without room: those that hang may be why there is none.
                 if row.overrun:
                     self._give_up(row, run)
                 return False
@@ -117,7 +150,7 @@ class Sweeper:
         elif self._view.rings().owner(row.driver, row.conductor_group,
                                       row.node or row.uuid) != me.hostname:
             return False
-        return self._take(row, incarnation)
+        return self._has_room() and self._take(row, incarnation)
 
     def _take(self, row: sa.Row, incarnation: Incarnation) -> bool:
         try:
@@ -134,13 +167,31 @@ class Sweeper:
             return False
         return self.workers.submit(Run(fence, Guard(incarnation)))
 
+    @contextlib.contextmanager
+    def calling(self, node: str) -> Iterator[None]:
+        """While a hardware call of this process may hold the node."""
+        with self._changed:
+            self._calls[node] += 1
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._calls[node] -= 1
+                self._calls += collections.Counter()    # forgets zeros
+
     def _let_go(self, node: sa.Row, incarnation: Incarnation) -> None:
-        """Free a node whose holder died in a hardware call: no task will."""
+        """Free a node that a hardware call left held: no task will.
+
+        Its holder has died, or it is we, and the call's end could not be recorded. Calls are
+        noted before they take, so one that is not noted now was over when the row was read.
+        """
+        with self._changed:
+            if self._calls[node.uuid]:
+                return
         try:
             with self._services.database.writer() as tx:
-                fence = fences.take_node(tx, node, incarnation.holder)
-                fence.release(tx)
-        except (exceptions.NodeBusy, *OUTAGE) as error:
+                fences.let_go(tx, node, incarnation.holder)
+        except OUTAGE as error:
             LOG.info("Node %s is not let go: %s", node.uuid, error)
 
     def _give_up(self, row: sa.Row, run: Run) -> None:
@@ -155,8 +206,10 @@ class Sweeper:
         self.poke()
 
 
-def _abandoned(tx: Transaction, margin: float) -> sa.Select:
-    """Nodes without a task whose holder was declared dead ``margin`` seconds ago or earlier."""
-    return sa.select(nodes).join(
-        dead, dead.c.incarnation == nodes.c.incarnation).where(
-        nodes.c.task.is_(None), dead.c.dead.is_(True), dead.c.dead_at <= tx.now(-margin))
+def _abandoned(tx: Transaction, me: str, margin: float) -> sa.Select:
+    """Nodes without a task that we hold, or whose holder was declared dead, ``margin`` s ago."""
+    gone = sa.exists().where(dead.c.incarnation == nodes.c.incarnation, dead.c.dead.is_(True),
+                             dead.c.dead_at <= tx.now(-margin))
+    return sa.select(nodes).where(
+        nodes.c.incarnation.is_not(None), nodes.c.task.is_(None),
+        sa.or_(nodes.c.incarnation == me, gone))

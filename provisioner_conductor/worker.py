@@ -29,15 +29,21 @@ class Workers:
         self._engine = engine
         self._size = size
         self._done = done
-        self._pool = futurist.ThreadPoolExecutor(max_workers=size)
+        # Threads that hang in a run that was given up are replaced, but not without end.
+        self._threads = 2 * size
+        self._pool = futurist.ThreadPoolExecutor(max_workers=self._threads)
         self._lock = threading.Lock()
         self._idle = threading.Condition(self._lock)
         self._inside: dict[str, Run] = {}
+        self._given_up: list[Run] = []
 
     def free(self) -> int:
         """How many more tasks could be run now."""
         with self._lock:
-            return self._size - len(self._inside)
+            return self._free()
+
+    def _free(self) -> int:
+        return min(self._size, self._threads - len(self._given_up)) - len(self._inside)
 
     def inside(self, task: str) -> Run | None:
         """The run of a task with a live worker here, or None."""
@@ -47,7 +53,7 @@ class Workers:
     def submit(self, run: Run) -> bool:
         """Run a task that was taken; False if all workers are busy or one is inside it already."""
         with self._lock:
-            if len(self._inside) >= self._size or run.fence.task in self._inside:
+            if self._free() <= 0 or run.fence.task in self._inside:
                 return False
             self._inside[run.fence.task] = run
         self._pool.submit(self._work, run)
@@ -72,6 +78,7 @@ class Workers:
                 # A run that was given up may end when another one is inside already.
                 if self._inside.get(run.fence.task) is run:
                     del self._inside[run.fence.task]
+                self._given_up = [other for other in self._given_up if other is not run]
                 self._idle.notify_all()
             self._done(run.due or 0.0)
 
@@ -85,6 +92,8 @@ class Workers:
         """Revoke the channel of an overdue run; its worker is no longer counted."""
         with self._lock:
             run = self._inside.pop(task, None)
+            if run is not None:
+                self._given_up.append(run)
         if run is not None:
             run.guard.revoke()
 

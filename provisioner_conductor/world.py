@@ -114,11 +114,10 @@ def strangers(tx: Transaction, site: str, names: Iterable[str]) -> tuple[sa.Row,
 
 
 def lock(tx: Transaction, site: str, uuids: Iterable[str]) -> None:
-    """Let nobody else write these rows until the transaction ends, in a fixed order."""
+    """Let nobody else write these rows until the transaction ends."""
     tx.execute(sa.update(sites_table).where(sites_table.c.name == site).values(
         name=sites_table.c.name))
-    for uuid in sorted(uuids):
-        nodes.lock(tx, uuid)
+    nodes.lock_many(tx, uuids)
 
 
 def moved(before: Mapping, now: Mapping) -> list[str]:

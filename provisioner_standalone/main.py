@@ -127,6 +127,7 @@ def _run(conf: cfg.ConfigOpts) -> int:
     stopping = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stopping.set())
+    signal.signal(signal.SIGHUP, lambda *_: opts.reread(conf))
     standalone = Standalone(conf)
     standalone.start()
     print(f"provisioner-standalone: API on http://{conf.api.host}:{standalone.port}", flush=True)

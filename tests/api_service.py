@@ -96,7 +96,8 @@ class Conductor:
 
     def hint(self, tasks: list) -> None:
         self.hints += tasks
-        self.hinted.set()
+        if tasks:
+            self.hinted.set()
 
 
 class Bus:

@@ -24,6 +24,7 @@ from provisioner.conf import opts
 from provisioner.db import conductors, models, nodes, ports, tasks
 from provisioner.db.session import Database
 from provisioner.drivers.fake import FakeHardware
+from provisioner.drivers.maas import MaasHardware
 from provisioner.rpc.client import MembershipView, TaskRequest
 from provisioner_conductor import steps as registered_steps
 from provisioner_conductor.accept import Acceptor
@@ -172,9 +173,10 @@ class Process(Sender):
         self.alive = True
         self.database = SimulatedDatabase(cluster.url, cluster.clock)
         self.database.point = self.point
-        self.hardware = Hardware([FakeHardware], cluster.world.pools(self), BOX)
+        self.hardware = Hardware([FakeHardware, MaasHardware], cluster.world.pools(self), BOX)
         self.services = Services(cluster.conf, self.database, self.hardware, cluster.clock,
-                                 DesignLibrary(self.database), lambda *tasks: None)
+                                 DesignLibrary(self.database, self.hardware.open_text),
+                                 lambda *tasks: None)
         self.lease = ManualLease(cluster.database, cluster.conf, self._registration)
         self.sweeper = Sweeper(self.services, self.lease,
                                MembershipView(self.database, cluster.clock))

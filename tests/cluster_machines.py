@@ -15,6 +15,8 @@ from provisioner import exceptions, states
 from provisioner.db import agents, boot_scripts, nodes, ports, signals
 from provisioner.db.session import Database
 from provisioner.drivers.clients.fake import FakePool, FakeTransport, Request
+from provisioner.drivers.clients.maas import MaasPool
+from tests import maas_region
 
 CHANGING = frozenset({"power.set", "management.set_boot_device", "management.inject_nmi",
                       "deploy.start", "network.set_mode"})
@@ -68,7 +70,11 @@ class Agent:
 
     @staticmethod
     def _told(command: dict, until: float, now: float) -> dict:
-        return {**command, "command_status": "SUCCEEDED" if until <= now else "RUNNING"}
+        if until > now:
+            return {**command, "command_status": "RUNNING"}
+        what = command["command_name"].removeprefix("execute_").removesuffix("_step")
+        return {**command, "command_status": "SUCCEEDED", "command_result": {
+            f"{what}_result": "ok", f"{what}_step": command["command_params"]["step"]}}
 
 
 class World:
@@ -91,6 +97,7 @@ class World:
         self.fault: exceptions.HardwareError | None = None
         self.silent: set[str] = set()
         self.labels: dict[str, dict[str, str]] = {}
+        self.region = maas_region.region(clock)
         self.clean_steps = [{"interface": "deploy", "step": "erase_devices_metadata",
                              "priority": 10}]
 
@@ -104,6 +111,7 @@ class World:
         other.sent, other.ran, other.silent = list(self.sent), list(self.ran), set(self.silent)
         other.clean_steps = self.clean_steps
         other.labels = copy.deepcopy(self.labels)
+        other.region = maas_region.copy_of(self.region, clock)
         return other
 
     def machine(self, node: str):
@@ -154,6 +162,7 @@ class World:
     def pools(self, sender: "Sender") -> dict[str, Any]:
         """Transport pools of one conductor process."""
         return {"fake": _FakePool(self, sender), "agent": _AgentPool(self, sender),
+                "maas": MaasPool(self.clock, lambda ca: maas_region.Adapter(self, sender)),
                 "kubernetes": _Kubernetes(self, sender)}
 
     def exchange(self, sender: "Sender", node: str, what: str, changes: bool,

@@ -1,5 +1,6 @@
 """The small example site, cut down to some machines on fake hardware."""
 
+import dataclasses
 import functools
 
 from provisioner.db import designs, nodes
@@ -22,8 +23,9 @@ def small_site(names: tuple[str, ...], port: int = 6480) -> designs.NewDesign:
 
 
 def store(on, design: designs.NewDesign) -> None:
+    sealed = on.live()[0].hardware.seal_text(design.documents)
     with on.database.writer() as tx:
-        designs.put(tx, design)
+        designs.put(tx, dataclasses.replace(design, documents=sealed))
 
 
 def prepared(on, design: designs.NewDesign, **columns) -> list[str]:

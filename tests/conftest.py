@@ -40,12 +40,21 @@ def _service(name: str) -> str:
     return os.environ[variable]
 
 
+#: tests that start processes or simulated machines, or try hundreds of inputs
+SLOW = ("tests/functional/", "tests/contract/", "tests/chaos/", "tests/unit/simulator/",
+        "tests/unit/dbsync/", "tests/unit/test_conftest.py", "tests/unit/api/test_nonsense.py",
+        "tests/unit/api/site/test_fuzz.py", "tests/unit/conductor/test_races.py",
+        "tests/unit/site/test_fuzz.py", "tests/unit/drivers/clients/")
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items):
-    """A test that takes the bus needs services, without having to say so."""
+    """What takes the bus needs services, what starts processes is slow, without saying so."""
     for item in items:
         if "rabbitmq_url" in getattr(item, "fixturenames", ()):
             item.add_marker(pytest.mark.services)
+        if item.nodeid.startswith(SLOW):
+            item.add_marker(pytest.mark.slow)
 
 
 def pytest_runtest_setup(item):

@@ -10,6 +10,7 @@
 
 import contextlib
 import dataclasses
+import os
 import pathlib
 import socket
 import time
@@ -25,7 +26,7 @@ from tests import deployment, simulated
 CONDUCTOR = {"sweep_interval": 0.2, "power_poll": 0.1, "agent_poll": 0.2,
              "power_sync_interval": 0}
 API = {"ramdisk_heartbeat_timeout": 5}
-VERSION = {"X-OpenStack-Ironic-API-Version": "1.89"}
+VERSION = {"X-OpenStack-Ironic-API-Version": "1.110"}
 #: seconds for whatever a test waits for
 PATIENCE = 60.0
 
@@ -36,6 +37,7 @@ class Room:
     :ivar digest: its SHA-256
     """
 
+    folder: pathlib.Path
     fleet: simulated.Fleet
     client: deployment.Client
     process: deployment.Process
@@ -79,6 +81,13 @@ class Room:
             "node_uuid": uuid, "address": self.machine(name)["mac"]})
         assert port.status_code == 201, port.text
         return uuid
+
+    def end_of_disk(self, name: str, size: int = 1 << 20) -> bytes:
+        """The last bytes of a machine's disk."""
+        path, = (self.folder / "simulator").rglob(f"{name}.raw")
+        with path.open("rb") as disk:
+            disk.seek(-size, os.SEEK_END)
+            return disk.read()
 
     def node(self, name: str) -> dict:
         answer = self.ask("GET", f"/v1/nodes/{name}")
@@ -168,4 +177,4 @@ def machine_room(folder: pathlib.Path, machines: int, fleet_args=(), **conductor
         database = Database(f"sqlite:///{folder}/state/provisioner.sqlite")
         stack.callback(database.dispose)
         image = f"{fleet.images}/demo-os.raw"
-        yield Room(fleet, client, process, database, image, design.image_digest(image))
+        yield Room(folder, fleet, client, process, database, image, design.image_digest(image))

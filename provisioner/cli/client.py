@@ -74,9 +74,13 @@ class Client:
             body = self._ask("GET", f"{following.path}?{following.query}").json()
             yield from body[key]
 
-    def post(self, path: str, body: Any) -> dict:
+    def post(self, path: str, body: Any, **query: Any) -> dict:
         """Send JSON; the JSON of the answer."""
-        return self._send(path, json=body)
+        return self._send(path, json=body, params=_given(query))
+
+    def put(self, path: str, body: Any) -> dict:
+        """Set what is at ``path``; the JSON of the answer."""
+        return self._ask("PUT", path, json=body).json()
 
     def post_yaml(self, path: str, text: bytes, **query: Any) -> dict:
         """Send documents; the JSON of the answer."""

@@ -2,15 +2,26 @@
 
 import argparse
 import datetime
+import functools
+import importlib.metadata
 import inspect
 import json
+import sys
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, NoReturn
 
 from cliff import columns, command, lister, show
 
 from provisioner import exceptions
 from provisioner.cli.client import Client
+
+
+def version() -> str:
+    """Of this program; "" where it runs without having been installed."""
+    try:
+        return importlib.metadata.version("provisioner")
+    except importlib.metadata.PackageNotFoundError:
+        return ""
 
 
 class Failure(Exception):
@@ -51,6 +62,20 @@ class _Ours:
 
 class Command(_Ours, command.Command):
     """A command with output of its own."""
+
+
+class Telling(Command):
+    """A command whose exit status 2 is an answer, so that misuse is 1 as other errors are."""
+
+    def get_parser(self, prog_name):
+        parser = super().get_parser(prog_name)
+        parser.error = functools.partial(_misused, parser)
+        return parser
+
+
+def _misused(parser: argparse.ArgumentParser, message: str) -> NoReturn:
+    parser.print_usage(sys.stderr)
+    parser.exit(1, f"{parser.prog}: error: {message}\n")
 
 
 class Lister(_Ours, lister.Lister):

@@ -4,12 +4,21 @@ import codecs
 import json
 import pathlib
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from provisioner import exceptions
 from provisioner.cli import sarif
-from provisioner.cli.commands import Command, Lines, Lister, ShowOne, local_time, row
-from provisioner.site import documents, findings, validate
+from provisioner.cli.commands import (
+    Command,
+    Lines,
+    Lister,
+    ShowOne,
+    Telling,
+    local_time,
+    row,
+    version,
+)
+from provisioner.site import documents, findings, schema, validate
 from provisioner.site.effective import Design
 
 BASE = "/api/v1.1/designs"
@@ -89,7 +98,8 @@ class Validate(Command):
             show_findings(design, self.app.stdout)
         else:
             data = report(design)
-            data = sarif.document(data["findings"]) if parsed_args.format == "sarif" else data
+            if parsed_args.format == "sarif":
+                data = sarif.document(data["findings"], version())
             print(json.dumps(data, indent=2), file=self.app.stdout)
         return 0 if design.valid else 1
 
@@ -99,7 +109,7 @@ def _details(body: dict) -> tuple[tuple, tuple]:
     flat = {**counted, **counted.get("kinds", {})}
     flat.pop("kinds", None)
     shown = {
-        "digest": body["digest"], "source": body["source"],
+        "digest": body["digest"], "parent": body["parent"], "source": body["source"],
         "created_at": local_time(body["created_at"]), "user": body["user"],
         "summary": Lines((counted, [f"{name}: {value}" for name, value in flat.items()])),
         "findings": Lines((found, [f"{item['severity']}: {item['code']} {item['message']}"
@@ -118,6 +128,12 @@ class Create(ShowOne):
       provisioner design create site.yaml
       provisioner design create networks.yaml nodes.yaml images.yaml -f value -c digest
       provisioner design create --href http://designs.example/site.yaml
+      provisioner design create site.yaml --parent 1f0c2a9b
+      provisioner design create rack2.yaml --parent 1f0c2a9b --compose --owner rack-tool
+
+    With --parent it is an update of that design. With --compose too, the documents sent are added
+    to those of the parent, or replace them. A document whose label provisioner/owner names
+    another tool than --owner is neither changed nor left out: that is refused.
     """
 
     def get_parser(self, prog_name):
@@ -126,20 +142,27 @@ class Create(ShowOne):
                             help="file of YAML documents, - for standard input")
         parser.add_argument("--href", metavar="URI",
                             help="let the service fetch the documents itself")
+        parser.add_argument("--parent", metavar="DESIGN", help="the design that this one updates")
+        parser.add_argument("--compose", action="store_true",
+                            help="keep the parent's other documents")
+        parser.add_argument("--owner", metavar="TOOL", help="whose parts may be changed")
         return parser
 
     def take_action(self, parsed_args):
         if bool(parsed_args.files) == bool(parsed_args.href):
             raise exceptions.Invalid("Name either files or --href.",
                                      remedy="provisioner design create FILE...")
+        query = {"parent": parsed_args.parent, "owner": parsed_args.owner,
+                 "compose": "true" if parsed_args.compose else None}
         if parsed_args.href:
-            return _details(self.client.post(BASE, {"href": parsed_args.href}))
+            return _details(self.client.post(BASE, {"href": parsed_args.href}, **query))
         design, texts = check(parsed_args.files)
-        if not design.valid:
+        # Parts of a design need not stand alone: the service checks the whole.
+        if not design.valid and not parsed_args.compose:
             show_findings(design, sys.stderr)
             raise exceptions.InvalidDesign("The documents have errors; nothing was stored.")
         name = ", ".join(pathlib.PurePath(path).name for path in parsed_args.files)[:255]
-        return _details(self.client.post_yaml(BASE, join(texts.values()), source=name))
+        return _details(self.client.post_yaml(BASE, join(texts.values()), source=name, **query))
 
 
 class List(Lister):
@@ -180,13 +203,101 @@ class Show(_OfDesign, ShowOne):
 class Documents(_OfDesign, Command):
     """Print a design's documents, line for line, with secrets masked.
 
-    Example:
+    With --kind, --name or --foreign those that match, as JSON. Documents of other tools are found
+    by their schema, or by the part of it that says the kind.
+
+    Examples:
 
       provisioner design documents 1f0c2a9b
+      provisioner design documents 1f0c2a9b --kind Network --name pxe
+      provisioner design documents 1f0c2a9b --foreign
     """
 
+    def get_parser(self, prog_name):
+        parser = super().get_parser(prog_name)
+        parser.add_argument("--kind", help="only of this kind or schema")
+        parser.add_argument("--name", help="only of this name")
+        parser.add_argument("--foreign", action="store_true", help="only those of other tools")
+        return parser
+
     def take_action(self, parsed_args):
-        self.app.stdout.write(self.client.text(f"{BASE}/{parsed_args.design}/documents"))
+        path = f"{BASE}/{parsed_args.design}/documents"
+        if not (parsed_args.kind or parsed_args.name or parsed_args.foreign):
+            self.app.stdout.write(self.client.text(path))
+            return
+        found = self.client.get(path, kind=parsed_args.kind, name=parsed_args.name,
+                                foreign="true" if parsed_args.foreign else None)
+        print(json.dumps(found["documents"], indent=2), file=self.app.stdout)
+
+
+class Diff(Telling):
+    """Show what differs between two designs: documents, values, and the nodes concerned.
+
+    The exit status is 0 if nothing differs, 2 if something does.
+
+    Examples:
+
+      provisioner design diff 1f0c2a9b 77d0e1c4
+      provisioner design diff 1f0c2a9b 77d0e1c4 -f json
+    """
+
+    def get_parser(self, prog_name):
+        parser = super().get_parser(prog_name)
+        parser.add_argument("old", metavar="OLD", help="digest, or 8 or more of its digits")
+        parser.add_argument("new", metavar="NEW", help="digest, or 8 or more of its digits")
+        parser.add_argument("-f", "--format", choices=("text", "json"), default="text",
+                            help="for people (default) or for programs")
+        return parser
+
+    def take_action(self, parsed_args):
+        body = self.client.get(f"{BASE}/{parsed_args.old}/diff/{parsed_args.new}")
+        if parsed_args.format == "json":
+            print(json.dumps(body, indent=2), file=self.app.stdout)
+        else:
+            print("\n".join(_differences(body)), file=self.app.stdout)
+        return 0 if body["empty"] else 2
+
+
+def _differences(body: dict) -> Iterator[str]:
+    """A difference in lines."""
+    if body["empty"]:
+        yield "Nothing differs."
+    for item in body["documents"]:
+        yield (f"{item['change']} {item['schema']} {item['name']}  "
+               f"[{item['source']}:{item['line']}]")
+        for value in item["values"]:
+            shown = " -> ".join(json.dumps(value[side]) for side in ("before", "after")
+                                if value["change"] == "~" or value[side] is not None)
+            yield f"    {value['change']} {value['path']}: {shown}  [line {value['line']}]"
+    for kind, names in body["nodes"].items():
+        if names:
+            yield f"{kind} nodes: {', '.join(names)}"
+
+
+class Schema(Command):
+    """Print the JSON Schema of a kind's body, or of whole documents, for editors.
+
+    A first line in a YAML file makes an editor with a YAML language server use it:
+
+      # yaml-language-server: $schema=./document.json
+
+    Examples:
+
+      provisioner design schema document > document.json
+      provisioner design schema BaremetalNode
+    """
+
+    #: ``openstack`` need not log in anywhere for this
+    auth_required = False
+
+    def get_parser(self, prog_name):
+        parser = super().get_parser(prog_name)
+        parser.add_argument("kind", metavar="KIND", choices=schema.PUBLISHED,
+                            help=", ".join(schema.PUBLISHED))
+        return parser
+
+    def take_action(self, parsed_args):
+        print(json.dumps(schema.of(parsed_args.kind), indent=2), file=self.app.stdout)
 
 
 class Effective(_OfDesign, Lister):

@@ -1,7 +1,6 @@
 """``provisioner``: the commands without OpenStack's client and without Keystone."""
 
 import argparse
-import importlib.metadata
 import os
 import sys
 import types
@@ -9,15 +8,17 @@ from collections.abc import Sequence
 
 from cliff import app, commandmanager
 
-from provisioner.cli import design, node, plan, task
+from provisioner.cli import design, lock, node, plan, task
 from provisioner.cli.client import DEFAULT_URL, Client
+from provisioner.cli.commands import version
 
 #: words of a command to its class; the plug-in has the same ones (see ``setup.cfg``)
 COMMANDS = {
     "design validate": design.Validate, "design create": design.Create,
     "design list": design.List, "design show": design.Show,
     "design documents": design.Documents, "design effective": design.Effective,
-    "design delete": design.Delete,
+    "design delete": design.Delete, "design diff": design.Diff, "design schema": design.Schema,
+    "lock list": lock.List, "lock set": lock.Set, "lock delete": lock.Delete,
     "plan": plan.Make, "plan list": plan.List, "plan show": plan.Show,
     "plan apply": plan.Apply, "plan delete": plan.Delete,
     "task create": task.Create, "task list": task.List, "task show": task.Show,
@@ -37,13 +38,6 @@ A site, from documents to running machines:
 """
 
 
-def _version() -> str:
-    try:
-        return importlib.metadata.version("provisioner")
-    except importlib.metadata.PackageNotFoundError:
-        return "unknown"
-
-
 class Shell(app.App):
     """The program. Its ``client_manager`` has the client where ``openstack`` would have it."""
 
@@ -51,8 +45,8 @@ class Shell(app.App):
         manager = commandmanager.CommandManager("provisioner.cli.none")
         for words, command in COMMANDS.items():
             manager.add_command(words, command)
-        super().__init__(description=_DESCRIPTION, version=_version(), command_manager=manager,
-                         deferred_help=True, **streams)
+        super().__init__(description=_DESCRIPTION, version=version() or "unknown",
+                         command_manager=manager, deferred_help=True, **streams)
         self.client_manager = types.SimpleNamespace()
 
     def build_option_parser(self, description, version, argparse_kwargs=None):

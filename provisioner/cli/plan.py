@@ -4,7 +4,7 @@ import json
 
 from provisioner import exceptions
 from provisioner.cli import task
-from provisioner.cli.commands import Command, Lister, local_time
+from provisioner.cli.commands import Command, Lister, Telling, local_time
 from provisioner.site import plan_text
 from provisioner.site.plan import ACTIONS
 
@@ -14,7 +14,9 @@ BASE = "/api/v1.1/plans"
 def _shown(command: Command, body: dict, form: str) -> int:
     """Print a plan; the exit status that it stands for."""
     if form == "json":
-        print(json.dumps(body, indent=2), file=command.app.stdout)
+        data = {**body["plan"], "uuid": body["uuid"], "task": body["task"],
+                "user": body["user"], "created_at": body["created_at"]}
+        print(json.dumps(data, indent=2), file=command.app.stdout)
         return plan_text.status(body["plan"])
     print(plan_text.render(body["plan"]), file=command.app.stdout)
     if body["task"]:
@@ -25,7 +27,7 @@ def _shown(command: Command, body: dict, form: str) -> int:
     return plan_text.status(body["plan"])
 
 
-class _Showing(Command):
+class _Showing(Telling):
     def get_parser(self, prog_name):
         parser = super().get_parser(prog_name)
         parser.add_argument("-f", "--format", choices=("text", "json"), default="text",

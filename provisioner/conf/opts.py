@@ -7,6 +7,8 @@ from oslo_log import log
 
 from provisioner.conf import api, conductor, database, kubernetes, secrets, switches
 
+LOG = log.getLogger(__name__)
+
 _MODULES = (api, conductor, database, kubernetes, secrets, switches)
 
 
@@ -28,3 +30,11 @@ def load(argv: Sequence[str], program: str,
     conf.register_cli_opts(cli_options)
     conf(list(argv), project="provisioner", prog=program)
     return conf
+
+
+def reread(conf: cfg.ConfigOpts) -> None:
+    """What SIGHUP asks for. A file that is wrong is told of, and changes nothing."""
+    try:
+        conf.mutate_config_files()
+    except cfg.Error as error:
+        LOG.error("The configuration is not reread: %s", error)

@@ -5,14 +5,14 @@ import dataclasses
 import sqlalchemy as sa
 
 from provisioner import exceptions
-from provisioner.db.models import designs, sites, tasks
+from provisioner.db.models import designs, plans, sites, tasks
 from provisioner.db.session import Transaction
 from provisioner.db.signals import ENDED
 
 
 @dataclasses.dataclass(frozen=True)
 class NewDesign:
-    """:ivar documents: the YAML text as it came, several sources joined
+    """:ivar documents: the YAML text as it came, sealed: it holds credentials of BMCs
     :ivar summary: counts of documents by kind, errors and warnings
     :ivar findings: findings as plain data
     """
@@ -51,12 +51,14 @@ def find(tx: Transaction, limit: int = 1000, before: int | None = None) -> list[
 
 
 def delete(tx: Transaction, digest: str) -> None:
-    """:raises Conflict: while a site or a task uses it"""
-    used = tx.scalar(sa.select(sa.func.count()).where(sites.c.design == digest)) + tx.scalar(
-        sa.select(sa.func.count()).where(tasks.c.design == digest))
-    if used:
-        raise exceptions.Conflict(f"Design {digest[:12]} is used by a site or a task.",
-                                  remedy="Point the site at another design first.")
+    """:raises Conflict: while a site, a task or a saved plan that was not applied uses it"""
+    used = [tx.scalar(sa.select(sa.func.count()).where(condition)) for condition in (
+        sites.c.design == digest, tasks.c.design == digest,
+        sa.and_(plans.c.design == digest, plans.c.saved.is_(True), plans.c.task.is_(None)))]
+    if any(used):
+        raise exceptions.Conflict(
+            f"Design {digest[:12]} is used by a site, a task or a plan.",
+            remedy="Point the site at another design, and delete the plans first.")
     tx.execute(sa.delete(designs).where(designs.c.digest == digest))
 
 
@@ -64,21 +66,41 @@ def site(tx: Transaction, name: str) -> sa.Row | None:
     return tx.one(sa.select(sites).where(sites.c.name == name))
 
 
-def lock_site(tx: Transaction, name: str, digest: str, task: str) -> None:
+def locks(tx: Transaction) -> list[sa.Row]:
+    """Sites that have a design, by name."""
+    return tx.all(sa.select(sites).where(sites.c.design.is_not(None)).order_by(sites.c.name))
+
+
+def lock_site(tx: Transaction, name: str, digest: str, task: str | None) -> None:
     """Make ``digest`` the design of the site; the lock moves to it.
 
+    :param task: that takes the lock; None for a person
     :raises Conflict: while a task of another design runs on the site
     """
-    busy = tx.all(sa.select(tasks.c.uuid).where(
-        tasks.c.site == name, tasks.c.design != digest, tasks.c.parent.is_(None),
-        tasks.c.state.not_in(ENDED)).limit(3))
-    if busy:
-        raise exceptions.Conflict(
-            f"Site {name} has running tasks of another design: "
-            f"{', '.join(row.uuid for row in busy)}.",
-            remedy="Wait for them to end, or cancel them.", site=name)
+    _refuse_busy(tx, name, "running tasks of another design", tasks.c.design != digest)
     if site(tx, name) is None:
         tx.execute(sa.insert(sites).values(name=name, design=digest, locked_by=task,
                                            created_at=tx.now()))
     tx.execute(sa.update(sites).where(sites.c.name == name).values(
         design=digest, locked_by=task, updated_at=tx.now()))
+
+
+def unlock_site(tx: Transaction, name: str) -> bool:
+    """Take its design from a site; False if it has none.
+
+    :raises Conflict: while a task runs on the site
+    """
+    _refuse_busy(tx, name, "running tasks", sa.true())
+    return tx.execute(sa.update(sites).where(
+        sites.c.name == name, sites.c.design.is_not(None)).values(
+        design=None, locked_by=None, updated_at=tx.now())).rowcount == 1
+
+
+def _refuse_busy(tx: Transaction, name: str, what: str, which) -> None:
+    busy = tx.all(sa.select(tasks.c.uuid).where(
+        tasks.c.site == name, which, tasks.c.parent.is_(None),
+        tasks.c.state.not_in(ENDED)).limit(3))
+    if busy:
+        raise exceptions.Conflict(
+            f"Site {name} has {what}: {', '.join(row.uuid for row in busy)}.",
+            remedy="Wait for them to end, or cancel them.", site=name)

@@ -111,18 +111,44 @@ def take_task(tx: Transaction, task: sa.Row, epoch: int, holder: Holder) -> Fenc
     return fence
 
 
+def busy(node: sa.Row) -> exceptions.NodeBusy:
+    """The error for who wants a node that a step, a call or a waiting task has."""
+    held = (f"is locked by host {node.reservation}" if node.reservation
+            else "has an operation under way")
+    return exceptions.NodeBusy(f"Node {node.name or node.uuid} {held}, please retry after the "
+                               "current operation is completed.", node=node.uuid)
+
+
 def take_node(tx: Transaction, node: sa.Row, holder: Holder) -> Fence:
-    """Take a node without a task, for one short hardware call.
+    """Take a node without a task, or one whose task waits, for one short hardware call.
+
+    A holder that was declared dead keeps it: whoever goes on with its work needs to find it there.
 
     :raises NodeBusy: while a step runs on it, or another call holds it
     """
+    fence = _take_node(tx, node, holder, nodes.c.incarnation.is_(None))
+    if fence is None:
+        raise busy(node)
+    return fence
+
+
+def let_go(tx: Transaction, node: sa.Row, me: Holder) -> bool:
+    """Free a node without a task whose holder is dead, or is ``me`` and does nothing with it.
+
+    :param node: as it was read; False if it has moved since
+    """
+    fence = _take_node(tx, node, me, sa.and_(nodes.c.task.is_(None), free(nodes, me)))
+    if fence is not None:
+        fence.release(tx)
+    return fence is not None
+
+
+def _take_node(tx: Transaction, node: sa.Row, holder: Holder, condition) -> Fence | None:
     taken = tx.execute(sa.update(nodes).where(
-        nodes.c.uuid == node.uuid, nodes.c.epoch == node.epoch, free(nodes)).values(
+        nodes.c.uuid == node.uuid, nodes.c.epoch == node.epoch, condition).values(
         epoch=node.epoch + 1, incarnation=holder.incarnation, reservation=holder.hostname))
     if taken.rowcount != 1:
-        raise exceptions.NodeBusy(
-            f"Node {node.name or node.uuid} is locked by host {node.reservation or 'another'}, "
-            "please retry after the current operation is completed.", node=node.uuid)
+        return None
     fence = Fence(node.uuid, None, node.epoch + 1, holder)
     _record_take(tx, fence)
     return fence
@@ -143,16 +169,18 @@ def revoke(tx: Transaction, fence: Fence) -> None:
 def supersede(tx: Transaction, node: sa.Row, task: str | None) -> None:
     """Put ``task`` in the place of a node's present one, in whose steps nobody is inside.
 
+    A dead holder is in the way too, until a sweep has let it go: before the margin is over its
+    last request may be under way, and the new task would send another.
+
     :raises NodeBusy: if somebody is inside a step, or the node has changed since it was read
     """
     expected = nodes.c.task.is_(None) if node.task is None else nodes.c.task == node.task
     placed = tx.execute(sa.update(nodes).where(
-        nodes.c.uuid == node.uuid, nodes.c.epoch == node.epoch, expected, free(nodes)).values(
-        task=task, epoch=node.epoch + 1, incarnation=None, reservation=None))
+        nodes.c.uuid == node.uuid, nodes.c.epoch == node.epoch, expected,
+        nodes.c.incarnation.is_(None)).values(
+        task=task, epoch=node.epoch + 1, reservation=None))
     if placed.rowcount != 1:
-        raise exceptions.NodeBusy(
-            f"Node {node.name or node.uuid} is locked by host {node.reservation or 'another'}, "
-            "please retry after the current operation is completed.", node=node.uuid)
+        raise busy(node)
 
 
 def _record_take(tx: Transaction, fence: Fence) -> None:

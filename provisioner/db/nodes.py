@@ -58,10 +58,12 @@ def many(tx: Transaction, uuids: Iterable[str]) -> dict[str, sa.Row]:
         sa.select(nodes).where(nodes.c.uuid.in_(tuple(uuids))))}
 
 
-def by_names(tx: Transaction, names: Iterable[str]) -> dict[str, sa.Row]:
-    """Nodes by name."""
+def by_names(tx: Transaction, names: Iterable[str],
+             columns: Sequence[str] | None = None) -> dict[str, sa.Row]:
+    """Nodes by name. :param columns: only these, ``name`` among them; None means all"""
+    chosen = [nodes.c[name] for name in columns] if columns else [nodes]
     return {row.name: row for row in tx.all(
-        sa.select(nodes).where(nodes.c.name.in_(tuple(names))))}
+        sa.select(*chosen).where(nodes.c.name.in_(tuple(names))))}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -208,6 +210,12 @@ def lock(tx: Transaction, uuid: str) -> None:
     tx.execute(sa.update(nodes).where(nodes.c.uuid == uuid).values(uuid=nodes.c.uuid))
 
 
+def lock_many(tx: Transaction, uuids: Iterable[str]) -> None:
+    """As :func:`lock`, for several nodes; two who lock the same ones may meet in a deadlock,
+    which the database ends and :meth:`Database.write` repeats."""
+    tx.execute(sa.update(nodes).where(nodes.c.uuid.in_(tuple(uuids))).values(uuid=nodes.c.uuid))
+
+
 def traits(tx: Transaction, uuids: Iterable[str]) -> dict[str, list[str]]:
     """Sorted traits of several nodes, by node uuid."""
     found: dict[str, list[str]] = {}
@@ -225,19 +233,20 @@ def set_traits(tx: Transaction, uuid: str, wanted: Iterable[str]) -> None:
         tx.execute(sa.insert(node_traits), rows)
 
 
-def for_power_sync(tx: Transaction, older_than: float, limit: int,
-                   fault: str) -> list[sa.Row]:
-    """Nodes without a task whose power state was not read for ``older_than`` seconds.
+def for_power_sync(tx: Transaction, older_than: float, limit: int, fault: str,
+                   after: int = 0) -> list[sa.Row]:
+    """Nodes without a task whose power state was not read for ``older_than`` seconds, by id.
 
     :param fault: nodes in maintenance are left out, but for those with this fault
+    :param after: id of the last node of the page before
     """
     return tx.all(sa.select(nodes).where(
-        nodes.c.task.is_(None), nodes.c.incarnation.is_(None),
+        nodes.c.id > after, nodes.c.task.is_(None), nodes.c.incarnation.is_(None),
         sa.or_(nodes.c.maintenance.is_(False), nodes.c.fault == fault),
         nodes.c.target_power_state.is_(None),
         nodes.c.provision_state.not_in(states.SYNC_EXCLUDED),
         sa.or_(nodes.c.power_read_at.is_(None), nodes.c.power_read_at < tx.now(-older_than)),
-    ).order_by(nodes.c.power_read_at, nodes.c.id).limit(limit))
+    ).order_by(nodes.c.id).limit(limit))
 
 
 def touch_power(tx: Transaction, uuids: Iterable[str], early: float) -> None:
@@ -249,10 +258,15 @@ def touch_power(tx: Transaction, uuids: Iterable[str], early: float) -> None:
         power_read_at=tx.now(-early)))
 
 
-def for_periodic(tx: Transaction, filters: dict[str, Any], limit: int) -> list[sa.Row]:
-    """Nodes without a task for which all of ``filters`` (column: value) hold."""
+def for_periodic(tx: Transaction, filters: dict[str, Any], limit: int,
+                 after: int = 0) -> list[sa.Row]:
+    """Nodes without a task for which all of ``filters`` (column: value) hold, by id.
+
+    :param after: id of the last node of the page before
+    """
     return tx.all(sa.select(nodes).where(
-        nodes.c.task.is_(None), nodes.c.incarnation.is_(None), nodes.c.maintenance.is_(False),
+        nodes.c.id > after, nodes.c.task.is_(None), nodes.c.incarnation.is_(None),
+        nodes.c.maintenance.is_(False),
         *[nodes.c[column] == value for column, value in filters.items()],
     ).order_by(nodes.c.id).limit(limit))
 
@@ -267,8 +281,12 @@ def record_periodic(tx: Transaction, node: sa.Row, values: dict[str, Any]) -> bo
 def record_power(tx: Transaction, node: sa.Row, values: dict[str, Any]) -> bool:
     """Record what a power read gave, unless somebody has had the node since it was read.
 
-    Without a take, so the epoch it was read under is part of the condition.
+    Without a take, so the epoch it was read under is part of the condition; where columns that
+    people write are among ``values``, so is that nobody has written them.
     """
+    unwritten = [nodes.c.updated_at.is_not_distinct_from(node.updated_at)] if (
+        "maintenance" in values) else []
     return tx.execute(sa.update(nodes).where(
         nodes.c.uuid == node.uuid, nodes.c.epoch == node.epoch, nodes.c.task.is_(None),
-        nodes.c.incarnation.is_(None)).values(power_read_at=tx.now(), **values)).rowcount == 1
+        nodes.c.incarnation.is_(None), *unwritten).values(
+        power_read_at=tx.now(), **values)).rowcount == 1

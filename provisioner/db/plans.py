@@ -41,8 +41,7 @@ def insert(tx: Transaction, new: NewPlan) -> str:
     :raises oslo_db.exception.DBDuplicateEntry: if its request key exists
     """
     uuid = new_uuid()
-    tx.execute(sa.insert(plans).values(uuid=uuid, created_at=tx.now(),
-                                       **dataclasses.asdict(new)))
+    tx.execute(sa.insert(plans).values(uuid=uuid, created_at=tx.now(), **vars(new)))
     return uuid
 
 

@@ -128,6 +128,8 @@ class Database:
         self.engine = engines.create_engine(
             self.url.update_query_dict({**self._parameters(lock_timeout), **self.url.query}),
             max_retries=0, connection_recycle_time=1800, mysql_sql_mode="TRADITIONAL", **pooling)
+        # Errors are logged with their statements; parameters may be documents or addresses.
+        self.engine.hide_parameters = True
         sa.event.listen(self.engine, "connect", self._on_connect(lock_timeout))
 
     def _parameters(self, lock_timeout: float) -> dict[str, str]:

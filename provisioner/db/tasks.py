@@ -97,6 +97,16 @@ def version_of(tx: Transaction, uuid: str) -> int:
     return tx.scalar(_VERSION, uuid=uuid)
 
 
+def lock(tx: Transaction, task: sa.Row) -> bool:
+    """Lock an ended task, which nobody owns, for the rest of this transaction.
+
+    :param task: as it was read; False if it has changed since
+    """
+    return tx.execute(sa.update(tasks).where(
+        tasks.c.uuid == task.uuid, tasks.c.version == task.version, tasks.c.state == task.state,
+    ).values(version=tasks.c.version)).rowcount == 1
+
+
 def by_request_key(tx: Transaction, key: str) -> sa.Row | None:
     return tx.one(sa.select(tasks).where(tasks.c.request_key == key))
 
@@ -115,9 +125,11 @@ def steps_of_many(tx: Transaction, uuids: Iterable[str]) -> dict[str, list[sa.Ro
     return found
 
 
-def children(tx: Transaction, parent: str) -> list[sa.Row]:
-    """Direct children, oldest first."""
-    return tx.all(sa.select(tasks).where(tasks.c.parent == parent).order_by(tasks.c.id))
+def children(tx: Transaction, parent: str,
+             columns: Sequence[str] | None = None) -> list[sa.Row]:
+    """Direct children, oldest first. :param columns: only these; None means all"""
+    chosen = [tasks.c[name] for name in columns] if columns else [tasks]
+    return tx.all(sa.select(*chosen).where(tasks.c.parent == parent).order_by(tasks.c.id))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -148,32 +160,65 @@ def find(tx: Transaction, wanted: TaskFilter, limit: int = 1000) -> list[sa.Row]
     return tx.all(query)
 
 
-def due(tx: Transaction, incarnation: str, margin: float, limit: int = 1000) -> list[sa.Row]:
-    """Tasks that somebody may take now, the longest due first.
+_OPEN = (RUNNABLE, WAITING, RUNNING)
+#: ready tasks read at a time
+PAGE = 1000
 
-    Runnable ones; waiting ones whose time has come; running ones whose owner was declared dead at
-    least ``margin`` seconds ago; running ones of ``incarnation`` itself, whose caller must leave
-    out those with a live worker. Columns: uuid, node, state, run_until (and whether it has
-    ``overrun``), the fence row's ``epoch`` and ``incarnation``, and the node's ``driver`` and
-    ``conductor_group`` for the ring.
+
+def held(tx: Transaction, incarnation: str, margin: float) -> list[sa.Row]:
+    """Tasks that may be taken from their owner, the longest due first.
+
+    The owner was declared dead at least ``margin`` seconds ago; or it is ``incarnation`` itself,
+    whose caller must leave out those with a live worker. Columns: uuid, node, state, action,
+    due_at, id, whether it has ``overrun`` its ``run_until``, the fence row's ``fence_epoch`` and
+    ``owner``, and the node's ``driver`` and ``conductor_group`` for the ring.
     """
-    epoch = sa.func.coalesce(nodes.c.epoch, tasks.c.epoch).label("fence_epoch")
-    owner = sa.case((tasks.c.node.is_(None), tasks.c.incarnation),
-                    else_=nodes.c.incarnation).label("owner")
-    dead = sa.exists().where(conductors.c.incarnation == owner.element, conductors.c.dead.is_(True),
-                             conductors.c.dead_at <= tx.now(-margin))
-    ready = sa.and_(tasks.c.state.in_((RUNNABLE, WAITING)), tasks.c.due_at <= tx.now(),
-                    owner.element.is_(None))
-    orphaned = sa.and_(tasks.c.state.in_((RUNNABLE, WAITING, RUNNING)),
-                       sa.or_(dead, owner.element == incarnation))
+    found = []
+    for fence in (nodes, tasks):
+        dead = sa.exists().where(
+            conductors.c.incarnation == fence.c.incarnation, conductors.c.dead.is_(True),
+            conductors.c.dead_at <= tx.now(-margin))
+        found += tx.all(_taking(tx, fence).where(
+            fence.c.incarnation.is_not(None), tasks.c.state.in_(_OPEN),
+            sa.or_(fence.c.incarnation == incarnation, dead)))
+    return sorted(found, key=lambda row: (row.due_at is not None, row.due_at, row.id))
+
+
+def ready(tx: Transaction, limit: int | None = None, after: sa.Row | None = None) -> list[sa.Row]:
+    """Tasks that nobody owns and whose time has come, the longest due first; as :func:`held`.
+
+    Whom they are for is not known here: who stops at the first page may never see its own.
+
+    :param after: last row of the page before
+    """
+    owner = sa.case((tasks.c.node.is_(None), tasks.c.incarnation), else_=nodes.c.incarnation)
+    query = _taking(tx, None).where(
+        tasks.c.state.in_(_OPEN), tasks.c.due_at <= tx.now(), owner.is_(None))
+    if after is not None:
+        query = query.where(sa.or_(tasks.c.due_at > after.due_at, sa.and_(
+            tasks.c.due_at == after.due_at, tasks.c.id > after.id)))
+    return tx.all(query.order_by(tasks.c.due_at, tasks.c.id).limit(limit or PAGE))
+
+
+def due(tx: Transaction, incarnation: str, margin: float, limit: int = PAGE) -> list[sa.Row]:
+    """Tasks that somebody may take now: :func:`held` ones, then ``limit`` :func:`ready` ones."""
+    return [*held(tx, incarnation, margin), *ready(tx, limit)]
+
+
+def _taking(tx: Transaction, fence: sa.Table | None) -> sa.Select:
+    """What a taker needs to know. :param fence: only tasks with their fence there, if given"""
+    shows = nodes.c.task == tasks.c.uuid
     query = sa.select(
-        tasks.c.uuid, tasks.c.node, tasks.c.state, tasks.c.action, epoch, owner, nodes.c.driver,
-        nodes.c.conductor_group, (tasks.c.run_until < tx.now()).label("overrun"),
-    ).select_from(tasks.outerjoin(nodes, nodes.c.uuid == tasks.c.node)).where(
-        tasks.c.state.in_((RUNNABLE, WAITING, RUNNING)), sa.or_(ready, orphaned),
-        sa.or_(tasks.c.node.is_(None), nodes.c.task == tasks.c.uuid)).order_by(
-        tasks.c.due_at, tasks.c.id).limit(limit)
-    return tx.all(query)
+        tasks.c.id, tasks.c.uuid, tasks.c.node, tasks.c.state, tasks.c.action, tasks.c.due_at,
+        sa.func.coalesce(nodes.c.epoch, tasks.c.epoch).label("fence_epoch"),
+        sa.case((tasks.c.node.is_(None), tasks.c.incarnation),
+                else_=nodes.c.incarnation).label("owner"),
+        nodes.c.driver, nodes.c.conductor_group,
+        (tasks.c.run_until < tx.now()).label("overrun"),
+    ).select_from(tasks.join(nodes, nodes.c.uuid == tasks.c.node, isouter=fence is not nodes))
+    if fence is None:
+        return query.where(sa.or_(tasks.c.node.is_(None), shows))
+    return query.where(shows if fence is nodes else tasks.c.node.is_(None))
 
 
 def update(tx: Transaction, uuid: str, **values) -> None:
@@ -201,13 +246,14 @@ class Waiting:
     what: str
     late: str
     deadline: object = None
+    settle: float = 0.0
 
 
 def wait(tx: Transaction, uuid: str, waiting: Waiting) -> None:
     """Record a wait without losing a wake-up. Under the fence."""
     moved = tasks.c.wake != waiting.wake
     update(tx, uuid, state=sa.case((moved, RUNNABLE), else_=WAITING),
-           due_at=sa.case((moved, tx.now()), else_=tx.now(waiting.poll)),
+           due_at=sa.case((moved, tx.now(waiting.settle)), else_=tx.now(waiting.poll)),
            run_until=None, wait_for=waiting.what, wait_late=waiting.late,
            deadline=waiting.deadline)
 

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 import sqlalchemy as sa
 
 from provisioner import exceptions, secrets
-from provisioner.db.models import node_agents, nodes, signals, steps, tasks
+from provisioner.db.models import designs, node_agents, nodes, signals, steps, tasks
 from provisioner.db.session import Database, Transaction
 
 #: looks at one column before it is called too busy
@@ -46,6 +46,7 @@ class Place:
 PLACES = (
     Place(nodes, "driver_info"), Place(nodes, "instance_info"),
     Place(nodes, "driver_internal_info"), Place(node_agents, "token", whole=True),
+    Place(designs, "documents", whole=True),
     Place(tasks, "args"), Place(steps, "args"), Place(steps, "result"), Place(signals, "data"))
 
 

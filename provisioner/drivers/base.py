@@ -41,7 +41,8 @@ class Channel(Protocol):
 
     What ``request`` is depends on the transport that the interface names: for ``ipmi`` an
     :class:`provisioner.drivers.clients.rmcp.Request`, for ``agent`` an
-    :class:`provisioner.drivers.clients.agent.Request`, for ``fake`` anything.
+    :class:`provisioner.drivers.clients.agent.Request`, for ``maas`` a
+    :class:`provisioner.drivers.clients.maas.Request` or ``Watch``, for ``fake`` anything.
     """
 
     def read(self, request: Any, timeout: float = 10.0) -> Any:
@@ -104,12 +105,14 @@ class Interface(abc.ABC):
 
     :cvar transport: kind of channel that the methods need, or None
     :cvar settings: keys of ``driver_info`` that this interface reads
+    :cvar external: whether a bootstrapper does the work (:class:`External`)
     :cvar periodics: work that the conductor shall do on idle nodes now and then
     """
 
     kind: ClassVar[str]
     transport: ClassVar[str | None] = None
     settings: ClassVar[tuple[Setting, ...]] = ()
+    external: ClassVar[bool] = False
     periodics: ClassVar[tuple[PeriodicSpec, ...]] = ()
 
     def validate(self, node: "NodeView") -> None:
@@ -232,14 +235,90 @@ class BootInterface(Interface):
         """The text that firmware fetches, to go on to the local disk. Pure."""
 
 
+#: where work stands that a bootstrapper does by itself: not begun, under way, over
+IDLE, RUNNING, DONE, FAILED = "idle", "running", "done", "failed"
+
+
+@dataclasses.dataclass(frozen=True)
+class Progress:
+    """Where the work of a bootstrapper on a machine stands.
+
+    :ivar state: ``IDLE`` (to be begun, or begun again), ``RUNNING``, ``DONE`` or ``FAILED``
+    :ivar detail: one sentence for people; of ``FAILED`` what has failed
+    :ivar remedy: of ``FAILED``: what a person can do
+    :ivar properties: what was learnt of the machine, to be merged into ``node.properties``
+    :ivar power_state: the machine's, if it is known
+    """
+
+    state: str
+    detail: str = ""
+    remedy: str = ""
+    properties: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    power_state: str | None = None
+
+
+@dataclasses.dataclass(frozen=True)
+class Finding:
+    """What was learnt of a machine, as text. :ivar data_format: its MIME type"""
+
+    generator: str
+    data_format: str
+    text: str
+
+
+@dataclasses.dataclass(frozen=True)
+class Collected:
+    """What was learnt of a machine, in full and in short.
+
+    :ivar properties: to be merged into ``node.properties``
+    """
+
+    findings: tuple[Finding, ...] = ()
+    properties: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+
+
+class External(Interface):
+    """Mixin of interfaces whose work a bootstrapper such as a MAAS region does by itself.
+
+    What it does on a machine is begun once and then looked at; the region, not we, knows where it
+    stands, so a repeated or resumed step asks first. ``verbs`` of flows are ``enroll``,
+    ``commission``, ``allocate``, ``network``, ``storage``, ``platform``, ``deploy``, ``release``,
+    ``rescue`` and ``unrescue``.
+    """
+
+    external = True
+
+    def begin(self, channel: Channel, node: NodeView, verb: str,
+              args: Mapping[str, Any]) -> Progress:
+        """Begin ``verb``, unless it is under way or its end holds already.
+
+        :raises HardwareError:
+        """
+        raise exceptions.Unsupported(f"this {self.kind} interface has no {verb}")
+
+    def look(self, channel: Channel, node: NodeView, verb: str,
+             args: Mapping[str, Any]) -> Progress:
+        """Where a ``verb`` stands that was begun. Changes nothing.
+
+        :param args: as given to :meth:`begin`; ``interrupted`` is true if nobody knows whether
+            it was begun, and ``age`` how many seconds old the answer may be
+        """
+        raise exceptions.Unsupported(f"this {self.kind} interface has no {verb}")
+
+    def collect(self, channel: Channel, node: NodeView, verb: str) -> Collected:
+        """What the machine has told while ``verb`` was carried out. Changes nothing."""
+        return Collected()
+
+
 class DeployInterface(Interface):
-    """How an image gets onto the disk. ``channel`` leads to the ramdisk agent."""
+    """How an image gets onto the disk. ``channel`` leads to the ramdisk agent.
+
+    One that is also :class:`External` deploys without any of the methods below.
+    """
 
     kind = "deploy"
     #: whether the node boots the deploy ramdisk for :meth:`start_image`
     needs_agent = True
-    #: whether giving a machine back erases it, by the driver itself, as the verb's args say
-    erases = False
 
     @abc.abstractmethod
     def get_steps(self, channel: Channel, node: NodeView, what: str) -> list[dict]:

@@ -10,6 +10,7 @@ from provisioner.drivers.base import HardwareType, TransportPool
 from provisioner.drivers.clients.agent import AgentPool
 from provisioner.drivers.clients.fake import FakePool
 from provisioner.drivers.clients.kubernetes import KubernetesPool
+from provisioner.drivers.clients.maas import MaasPool
 from provisioner.drivers.clients.rmcp import RmcpPool
 from provisioner.drivers.clients.switch import SwitchPool
 
@@ -51,5 +52,6 @@ def pools(clock: Clock, switches: str | None = None) -> dict[str, TransportPool]
 
     :param switches: path of the file that names the switches
     """
-    return {"ipmi": RmcpPool(clock), "agent": AgentPool(clock), "fake": FakePool(clock),
-            "kubernetes": KubernetesPool(), "switch": SwitchPool(switches)}
+    return {"ipmi": RmcpPool(clock), "agent": AgentPool(clock), "maas": MaasPool(clock),
+            "fake": FakePool(clock), "kubernetes": KubernetesPool(),
+            "switch": SwitchPool(switches)}

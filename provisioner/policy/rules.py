@@ -75,6 +75,7 @@ _RULES = {
     "provisioner:design:get": (READER, "See site designs."),
     "provisioner:design:create": (ADMIN, "Store a site design."),
     "provisioner:design:delete": (ADMIN, "Remove a site design."),
+    "provisioner:lock:change": (ADMIN, "Lock a design for a site, or unlock it."),
     "provisioner:plan:get": (READER, "See plans."),
     "provisioner:plan:create": (READER, "Ask what an action would do to a site."),
     "provisioner:plan:delete": (ADMIN, "Remove a saved plan."),

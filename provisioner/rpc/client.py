@@ -6,23 +6,30 @@ twice is harmless because the key is unique in the database. A request that was 
 """
 
 import dataclasses
+import datetime
 import threading
 
 import oslo_messaging
-from oslo_db import exception as db_exception
 
 from provisioner import exceptions, hash_ring
 from provisioner.clock import Clock
 from provisioner.db import conductors, tasks
 from provisioner.db.session import Database
 from provisioner.rpc import transport
+from provisioner.rpc.hints import BUS_DOWN, NEVER, Hints
 
 #: seconds for one conductor to accept, before the next one is asked
 ACCEPT_TIMEOUT = 5
 #: seconds for a synchronous hardware call: the verb's own 10 and the way there
 HARDWARE_TIMEOUT = 20
+#: tries to reach the bus again, once it was there, before a call is given up
+CALL_RETRIES = 1
+#: seconds for a commit that was begun in time
+COMMIT_TIME = 0.5
 #: seconds for a plan of a large site
 PLAN_TIMEOUT = 55
+#: calls that conductors of earlier releases do not know
+VERSIONS = {"plan": "1.1"}
 #: seconds for which the view of the membership is used without looking again
 VIEW_AGE = 1.0
 
@@ -119,6 +126,9 @@ class ConductorClient:
     def __init__(self, bus: oslo_messaging.Transport, database: Database, clock: Clock):
         self._rpc = oslo_messaging.get_rpc_client(bus, transport.target())
         self._database = database
+        self._clock = clock
+        self._hints = Hints(self._send_hint, clock)
+        self._reached = False
         self.view = MembershipView(database, clock)
 
     def submit(self, request: TaskRequest) -> str:
@@ -128,12 +138,18 @@ class ConductorClient:
         :raises ProvisionerError: what the accepting conductor refused it with
         """
         key = request.node or request.request_key
-        hosts = self.view.rings().hosts(request.hardware_type, request.conductor_group, key)
+        hosts = self._hosts(request.hardware_type, request.conductor_group, key)
         for host in hosts:
-            answer = self._ask(host, "accept", ACCEPT_TIMEOUT,
-                               {"request": dataclasses.asdict(request)})
+            try:
+                answer = self._ask(host, "accept", ACCEPT_TIMEOUT,
+                                   {"request": dataclasses.asdict(request)})
+            except exceptions.Unavailable:
+                # It cannot say whether it has; the key will.
+                continue
             if answer is not None:
                 return answer["task"]
+        if hosts:
+            self._outlast(request)
         return self._look_up(request, bool(hosts))
 
     def plan(self, request: PlanRequest) -> str:
@@ -142,11 +158,23 @@ class ConductorClient:
         :raises Unavailable: if no conductor answered
         :raises ProvisionerError: what the conductor refused it with
         """
-        for host in self.view.rings().hosts(None, None, request.site):
-            answer = self._ask(host, "plan", PLAN_TIMEOUT, request=dataclasses.asdict(request))
+        for host in self._hosts(None, None, request.site):
+            answer = self._ask(host, "plan", PLAN_TIMEOUT,
+                               {"request": dataclasses.asdict(request)})
             if answer is not None:
                 return answer["plan"]
-        raise exceptions.Unavailable("No conductor made the plan in time.")
+        raise exceptions.Unavailable("No conductor made a plan in time.")
+
+    def _outlast(self, request: TaskRequest) -> None:
+        """Wait until nobody may accept the request any more.
+
+        One that was asked and did not answer in time may be at it yet; only after ``not_after``
+        does a missing task mean that there never will be one.
+        """
+        with self._database.reader() as tx:
+            left = datetime.datetime.fromisoformat(request.not_after) - tx.read_now()
+        if left > datetime.timedelta(0):
+            self._clock.wait(NEVER, left.total_seconds() + COMMIT_TIME)
 
     def _look_up(self, request: TaskRequest, asked: bool) -> str:
         """Nobody answered: was it accepted all the same?"""
@@ -178,18 +206,45 @@ class ConductorClient:
 
     def _first(self, row, method: str, timeout: float, arguments: dict) -> dict:
         """The answer of the first conductor that gives one, for the node of that row."""
-        for host in self.view.rings().hosts(row.driver, row.conductor_group, row.uuid):
+        for host in self._hosts(row.driver, row.conductor_group, row.uuid):
             answer = self._ask(host, method, timeout, arguments)
             if answer is not None:
                 return answer
         raise exceptions.Unavailable(f"No conductor answered for hardware type {row.driver}.")
 
+    def _hosts(self, hardware_type: str | None, group: str | None, key: str) -> list[str]:
+        """Whom to ask, in order. :raises Unavailable: if the bus is not there: nothing was sent
+
+        The library makes its queue for answers in the first call and tries for ever, however
+        short the call's own timeout, and would send the call when the bus is back, hours later.
+        So before the first call it is found out whether the bus is there.
+        """
+        hosts = self.view.rings().hosts(hardware_type, group, key)
+        if hosts and not self._reached:
+            try:
+                self._send_hint([])
+            except BUS_DOWN as error:
+                raise exceptions.Unavailable("The message bus cannot be reached.") from error
+            self._reached = True
+        return hosts
+
     def _ask(self, host: str, method: str, timeout: float, arguments: dict) -> dict | None:
-        """One call to one host; None if it did not answer. :raises ProvisionerError:"""
+        """One call to one host; None if it did not answer, or does not know the call yet.
+
+        :raises ProvisionerError:
+        """
+        call = self._rpc.prepare(server=host, timeout=timeout, retry=CALL_RETRIES,
+                                 version=VERSIONS.get(method, transport.VERSION))
         try:
-            answer = self._rpc.prepare(server=host, timeout=timeout).call({}, method, **arguments)
-        except (oslo_messaging.MessagingTimeout, oslo_messaging.MessageDeliveryFailure,
-                oslo_messaging.MessageUndeliverable):
+            answer = call.call({}, method, **arguments)
+        except oslo_messaging.UnsupportedVersion:
+            return None
+        except oslo_messaging.RemoteError as error:
+            # The same over a real bus, which brings foreign exceptions by name.
+            if error.exc_type != "UnsupportedVersion":
+                raise
+            return None
+        except BUS_DOWN:
             return None
         if "error" in answer:
             raise exceptions.from_dict(answer["error"])
@@ -197,7 +252,7 @@ class ConductorClient:
 
     def hint(self, *task_uuids: str) -> None:
         """Make the conductors look for work now. May be lost; a sweep finds it anyway."""
-        try:
-            self._rpc.prepare(fanout=True, retry=0).cast({}, "hint", tasks=list(task_uuids))
-        except (oslo_messaging.MessagingException, db_exception.DBError):
-            return
+        self._hints.give(*task_uuids)
+
+    def _send_hint(self, task_uuids: list[str]) -> None:
+        self._rpc.prepare(fanout=True, retry=0).cast({}, "hint", tasks=task_uuids)

@@ -10,7 +10,10 @@ from oslo_messaging._tracing import client as tracing
 from oslo_messaging.rpc import dispatcher
 
 TOPIC = "provisioner.conductor"
+#: of every call, unless the client names a newer one
 VERSION = "1.0"
+#: what this release serves; 1.1 added ``plan``
+SERVED = "1.1"
 
 
 def get(conf: cfg.ConfigOpts, url: str | None = None) -> oslo_messaging.Transport:
@@ -39,6 +42,6 @@ def target(server: str | None = None) -> oslo_messaging.Target:
 
 def server(bus: oslo_messaging.Transport, hostname: str, endpoint: Any):
     """An RPC server for the conductor ``hostname``; public methods of ``endpoint`` are callable."""
-    endpoint.target = oslo_messaging.Target(version=VERSION)
+    endpoint.target = oslo_messaging.Target(version=SERVED)
     return oslo_messaging.get_rpc_server(bus, target(hostname), [endpoint], executor="threading",
                                          access_policy=dispatcher.DefaultRPCAccessPolicy)

@@ -202,7 +202,7 @@ class Plan:
         return {"version": VERSION, "site": self.wish.site, "design": self.wish.design,
                 "actions": list(self.wish.actions),
                 "node_filter": self.wish.node_filter, "empty": self.empty,
-                "changes": [dataclasses.asdict(item) for item in self.changes],
+                "changes": [_plain(item) for item in self.changes],
                 "nodes": [_node_dict(node) for node in self.nodes], "totals": self.totals()}
 
 
@@ -210,11 +210,15 @@ def _node_dict(node: NodePlan) -> dict:
     return {"node": node.node, "uuid": node.uuid, "change": node.change,
             "provision_state": {"before": node.before, "after": node.after},
             "destroys_data": node.destroys_data, "reboots": node.reboots,
-            "changes": [dataclasses.asdict(item) for item in node.changes],
-            "verbs": [{**dataclasses.asdict(verb), "steps": list(verb.steps)}
-                      for verb in node.verbs],
-            "blocked": dataclasses.asdict(node.blocked) if node.blocked else None,
-            "drift": [dataclasses.asdict(item) for item in node.drift]}
+            "changes": [_plain(item) for item in node.changes],
+            "verbs": [{**vars(verb), "steps": list(verb.steps)} for verb in node.verbs],
+            "blocked": dict(vars(node.blocked)) if node.blocked else None,
+            "drift": [_plain(item) for item in node.drift]}
+
+
+def _plain(item: Change | Drift) -> dict:
+    """As data; values are shared, not copied: there may be very many."""
+    return {**vars(item), "origin": dict(vars(item.origin)) if item.origin else None}
 
 
 def make(site: Site, wish: Wish, seen: Mapping[str, Seen], outlooks: Mapping[str, Outlook],
@@ -338,7 +342,14 @@ def origin_of(site: Site, node: BaremetalNode, field: str) -> Origin | None:
     return Origin(schema, name, place.file, place.line)
 
 
-def _path(node: BaremetalNode, field: str) -> tuple[str, ...]:
+def _bmc_path(node: BaremetalNode) -> tuple:
+    """Path of the address that the BMC has."""
+    index = next((index for index, item in enumerate(node.addressing)
+                  if item.address == node.bmc_address), None)
+    return ("addressing",) if index is None else ("addressing", index, "address")
+
+
+def _path(node: BaremetalNode, field: str) -> tuple:
     column, _, key = field.partition("/")
     if field in _NODE_PATHS:
         return _NODE_PATHS[field]
@@ -347,6 +358,6 @@ def _path(node: BaremetalNode, field: str) -> tuple[str, ...]:
     if column == "driver_info":
         short = key.removeprefix(f"{node.oob_type}_")
         if short == "address":
-            return ("addressing",)
+            return _bmc_path(node)
         return ("oob", _LOGIN.get(short, key))
     return ()

@@ -17,13 +17,17 @@ from typing import Any
 
 import jsonschema
 
-from provisioner.site.documents import Document
+from provisioner.site.documents import KINDS, Document
 from provisioner.site.findings import ERROR, WARNING, Finding, Place, Rule
 
 SCHEMA_RULE = Rule("DD001", "Schema Validation", ERROR,
                    "Change the value to what the schema of this kind allows.")
 INCOMPLETE_RULE = Rule("DD000", "Unusable Document", ERROR,
                        "Add what is missing; without it the document cannot be used.")
+#: of a whole document, whatever its kind
+DOCUMENT = "document"
+#: what :func:`of` has
+PUBLISHED = (DOCUMENT, *KINDS)
 _SECRET_KEYS = frozenset({"credential", "password", "token"})
 _MAX_PER_DOCUMENT = 50
 _NUMBER = re.compile(r"-?\d{1,18}(\.\d{1,9})?", re.ASCII)
@@ -42,17 +46,18 @@ def _expanded(value: Any, cache: dict) -> Any:
         return value
     if "$ref" not in value:
         return {key: _expanded(item, cache) for key, item in value.items()}
-    file, path = value["$ref"].split("#/")
+    file, _, path = value["$ref"].partition("#/")
     kind = file.removesuffix(".json")
     found = cache.setdefault(kind, _read(kind))
-    for part in path.split("/"):
+    for part in filter(None, path.split("/")):
         found = found[part]
     return _expanded(found, cache)
 
 
 @functools.cache
 def of(kind: str) -> dict:
-    """The JSON Schema of a kind's body, without references to other files."""
+    """The JSON Schema of a kind's body, or of a ``document``, without references to other files.
+    """
     return _expanded(_read(kind), {})
 
 

@@ -20,7 +20,7 @@ def _design(call: Call, reference: str) -> Design:
     if reference.startswith(STORED):
         with call.services.database.reader() as tx:
             return ingest.effective_sites.of(
-                ingest.require(tx, reference.removeprefix(STORED)))
+                ingest.require(tx, reference.removeprefix(STORED)), call.services.box)
     return ingest.read(ingest.fetch(call.services, reference),
                        references.without_password(reference))
 

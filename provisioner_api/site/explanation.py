@@ -9,6 +9,20 @@ from provisioner.db import tasks
 from provisioner_api.site import task_views
 from provisioner_api.site.answers import stamp
 
+#: what to do about a wait that is not late yet, by what is waited for
+_MEANWHILE = {
+    "agent": "Give it time to boot. If it is slower than usual, look at the machine's console: "
+             "does it boot from the network, and reach the API?",
+    "command": "Give the ramdisk time. If it is slower than usual, look at its log on the "
+               "machine's console.",
+    "power": "Give the machine time. If it is slower than usual, look at its BMC and power supply.",
+    "boot device": "Give the BMC time. If it is slower than usual, look at its boot settings.",
+    "switch": "Give the switch time. If it is slower than usual, look at its log.",
+    "children": "Look at the nodes that are not done yet.",
+    "retry": "Mend what went wrong meanwhile; the step is tried again by itself.",
+}
+_ANY = "Wait, or cancel the task."
+
 
 @dataclasses.dataclass(frozen=True)
 class Facts:
@@ -127,11 +141,13 @@ def _runnable(facts: Facts) -> tuple[str, str]:
 def _waiting(facts: Facts) -> tuple[str, str]:
     task = facts.task
     sentence = f"{_upper(_named(facts))} waits for {task.wait_for or 'a signal'}"
+    if task.wait_for == "retry":
+        return f"{sentence}: {task.wait_late}", _nobody(facts) or _MEANWHILE["retry"]
     if facts.late:
         return f"{sentence}, and that is late.", task.wait_late or "Look at the node's console."
     if facts.until is not None:
         sentence += f" until {stamp(facts.until)}"
-    return f"{sentence}.", _nobody(facts)
+    return f"{sentence}.", _nobody(facts) or _MEANWHILE.get(task.wait_for, _ANY)
 
 
 def _at_rest(facts: Facts) -> tuple[str, str]:

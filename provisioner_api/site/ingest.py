@@ -12,6 +12,7 @@ import sqlalchemy as sa
 from provisioner import exceptions, references
 from provisioner.db import designs
 from provisioner.db.session import Transaction
+from provisioner.secrets import Box
 from provisioner.site import documents, findings, validate
 from provisioner.site.effective import Design
 from provisioner_api.call import Services
@@ -74,15 +75,18 @@ class EffectiveSites:
         self._designs: collections.OrderedDict[tuple, Design] = collections.OrderedDict()
         self._lock = threading.Lock()
 
-    def of(self, row: sa.Row) -> Design:
-        """The design of a row with its documents, computed or remembered."""
+    def of(self, row: sa.Row, box: Box) -> Design:
+        """The design of a row with its documents, computed or remembered.
+
+        :param box: opens the documents, which rest sealed: they hold credentials of BMCs
+        """
         key = (row.digest, row.source, row.created_at)
         with self._lock:
             design = self._designs.get(key)
             if design is not None:
                 self._designs.move_to_end(key)
                 return design
-        design = read(row.documents.encode(), row.source or "design")
+        design = read(box.open_text(row.documents).encode(), row.source or "design")
         with self._lock:
             self._designs[key] = design
             while len(self._designs) > self._kept:

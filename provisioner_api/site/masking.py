@@ -6,9 +6,11 @@ their numbers, so that findings and origins still point to the right one.
 
 import re
 from collections.abc import Iterator
+from typing import Any
 
 import yaml
 
+from provisioner import secrets
 from provisioner.secrets import MASK, is_secret_name
 
 #: documents of other tools whose ``data`` is a secret as a whole
@@ -29,6 +31,26 @@ def mask(text: str) -> str:
         parts += [text[last:start], f"'{MASK}'", "\n" * lines]
         last = end
     return "".join([*parts, text[last:]])
+
+
+def plain(schema: str, data: Any) -> Any:
+    """A document's content as data, secrets masked."""
+    masked = secrets.mask(data)
+    if _SECRET_SCHEMA.match(schema) and isinstance(masked, dict):
+        return {key: MASK if key in ("data", "spec") else value for key, value in masked.items()}
+    return masked
+
+
+def pair(schema: str, path: str, before: Any, after: Any) -> dict[str, Any]:
+    """``before`` and ``after`` of one value of a document, masked where its path names a secret.
+
+    :param path: keys with slashes
+    """
+    parts = path.split("/")
+    whole = _SECRET_SCHEMA.match(schema) and parts[0] in ("data", "spec")
+    if whole or any(is_secret_name(part) for part in parts):
+        before, after = (None if value is None else MASK for value in (before, after))
+    return {"before": secrets.mask(before), "after": secrets.mask(after)}
 
 
 def _secrets(root: yaml.Node) -> Iterator[tuple[int, int]]:

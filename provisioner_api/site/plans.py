@@ -3,6 +3,8 @@
 Plans are made by a conductor, which has the flows; it leaves them in a row, and this reads it.
 """
 
+import re
+
 import sqlalchemy as sa
 
 from provisioner import exceptions
@@ -14,7 +16,8 @@ from provisioner_api.arguments import Argument
 from provisioner_api.call import NO_CONTENT, Answer, Call, created, ok
 from provisioner_api.site import answers, bodies, task_requests
 
-_SITE = {"type": "string", "pattern": r"^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$"}
+_SITE_NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$"
+_SITE = {"type": "string", "pattern": _SITE_NAME}
 _CREATE = {
     "type": "object", "additionalProperties": False,
     "not": {"required": ["action", "actions"]},
@@ -37,7 +40,7 @@ def create(call: Call) -> Answer:
     key, site = idempotency.of(call), body.get("site", task_requests.DEFAULT_SITE)
     with call.services.database.reader() as tx:
         design = task_requests.wanted_design(tx, site, body.get("design"), None)
-    task_requests.check_filter(design, body.get("node_filter"))
+    task_requests.check_filter(call, design, body.get("node_filter"))
     save = body.get("save", True)
     actions = body.get("actions") or [body[name] for name in ("action",) if name in body]
     uuid = call.services.conductor_client.plan(PlanRequest(
@@ -48,6 +51,13 @@ def create(call: Call) -> Answer:
     if save:
         return created(whole(row), call.link("api/v1.1/plans", uuid))
     return ok(whole(row) | {"uuid": None})
+
+
+def check_site(name: str) -> None:
+    """:raises Invalid: unless a site may be called so"""
+    if not re.fullmatch(_SITE_NAME, name):
+        raise exceptions.Invalid("The name of a site has letters, digits and . _ - only.",
+                                 field="site")
 
 
 def _require(call: Call, uuid: str) -> sa.Row:

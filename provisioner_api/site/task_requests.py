@@ -56,7 +56,7 @@ def create(call: Call) -> Answer:
     if earlier:
         return accepted(call, earlier)
     if row is not None:
-        check_filter(row, body.get("node_filter"))
+        check_filter(call, row, body.get("node_filter"))
     uuid = submit(call, key, {
         "action": body["action"], "site": site, "design": row.digest if row else None,
         "design_ref": body.get("design_ref"), "node_filter": body.get("node_filter"),
@@ -82,11 +82,11 @@ def wanted_design(tx: Transaction, site: str, ident: str | None, reference: str 
     return ingest.require(tx, known.design)
 
 
-def check_filter(row: sa.Row, node_filter: dict | None) -> None:
+def check_filter(call: Call, row: sa.Row, node_filter: dict | None) -> None:
     """:raises Invalid: if the filter is malformed, or selects nothing"""
     if node_filter is None:
         return
-    design = ingest.effective_sites.of(row)
+    design = ingest.effective_sites.of(row, call.services.box)
     if not filters.select(design.site, node_filter):
         raise exceptions.Invalid("The node filter selects no node of the design.",
                                  remedy="Check names, tags and racks against the design.",

@@ -9,12 +9,14 @@ from provisioner_conductor.flows import (
     inspect,
     manage,
     power,
+    rescue,
     site,
 )
 from provisioner_conductor.flows.base import Flow
 
 _FLOWS: dict[str, Flow] = {
-    flow.action: flow for module in (adopt, clean, delete, deploy, inspect, manage, power, site)
+    flow.action: flow
+    for module in (adopt, clean, delete, deploy, inspect, manage, power, rescue, site)
     for flow in module.FLOWS}
 
 
@@ -24,6 +26,11 @@ def get(action: str) -> Flow:
         raise exceptions.Invalid(f"There is no action {action!r}.",
                                  remedy=f"Use one of: {', '.join(sorted(_FLOWS))}.")
     return _FLOWS[action]
+
+
+def is_known(action: str) -> bool:
+    """Whether this release can carry out ``action``."""
+    return action in _FLOWS
 
 
 def registered() -> dict[str, Flow]:

@@ -6,6 +6,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from provisioner import exceptions
 from provisioner.steps import StepSpec
 
 
@@ -36,6 +37,7 @@ class Flow:
     :ivar final: event fired when it has succeeded
     :ivar fault: ``nodes.fault`` when it fails; the node then goes to maintenance
     :ivar validates: kinds of interface whose settings are checked when it is accepted
+    :ivar keeps: arguments that become part of the node's ``instance_info``
     """
 
     action: str
@@ -45,8 +47,22 @@ class Flow:
     final: str | None = "done"
     fault: str | None = None
     validates: tuple[str, ...] = ()
+    keeps: tuple[str, ...] = ()
     maintenance: bool = True
     site: bool = False
+
+    def refuse(self, node: Any) -> None:
+        """Raise if a flag of the node forbids this verb.
+
+        :raises InMaintenance: :raises NodeProtected:
+        """
+        if node.maintenance and not self.maintenance:
+            raise exceptions.InMaintenance(
+                f"The {self.action} operation can't be performed on node {node.uuid} because "
+                "it's in maintenance mode.", node=node.uuid)
+        if node.protected and self.action in ("rebuild", "delete"):
+            raise exceptions.NodeProtected(f"Node {node.name or node.uuid} is protected.",
+                                           node=node.uuid)
 
     def final_event(self, task: sa.Row) -> str | None:
         """The event that ends this task, or None."""

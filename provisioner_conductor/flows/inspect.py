@@ -1,11 +1,14 @@
 """inspect: what is in the machine, told by its ramdisk or by its BMC."""
 
 from provisioner.steps import StepSpec
+from provisioner_conductor.flows import external
 from provisioner_conductor.flows.base import Flow, Request
 from provisioner_conductor.flows.ramdisk import boot_ramdisk, leave_ramdisk
 
 
 def _plan(request: Request) -> list[StepSpec]:
+    if external.is_external(request, "inspect"):
+        return external.inspect()
     checks = []
     if "expected" in request.args:
         checks = [StepSpec("node.check_inventory", {"expected": request.args["expected"]})]

@@ -2,13 +2,15 @@
 
 from provisioner import states
 from provisioner.steps import StepSpec
+from provisioner_conductor.flows import external
 from provisioner_conductor.flows.base import Flow, Request
 
 
 def _plan(request: Request) -> list[StepSpec]:
     if request.node.provision_state != states.ENROLL:
         return []
-    return [StepSpec("power.verify")]
+    first = external.enroll() if external.is_external(request) else []
+    return [*first, StepSpec("power.verify")]
 
 
 FLOWS = [Flow("manage", _plan, event="manage", validates=("power", "management"))]

@@ -5,6 +5,7 @@ from provisioner_conductor.steps import (
     boot,
     boot_actions,
     children,
+    external,
     inspect,
     network,
     node,
@@ -13,5 +14,5 @@ from provisioner_conductor.steps import (
     site,
 )
 
-__all__ = ["agent", "boot", "boot_actions", "children", "inspect", "network", "node", "power",
-           "relabel", "site"]
+__all__ = ["agent", "boot", "boot_actions", "children", "external", "inspect", "network", "node",
+           "power", "relabel", "site"]

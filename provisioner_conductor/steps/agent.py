@@ -5,9 +5,11 @@ first; an agent that has rebooted meanwhile knows nothing of it, and then the st
 if it stands in ``REPEATABLE``.
 """
 
-from provisioner import exceptions, states
+from collections.abc import Mapping
+
+from provisioner import exceptions, secrets, states
 from provisioner.db import agents
-from provisioner.steps import PROBE, REPEAT, Done, Failed, Outcome, StepSpec, Wait, step
+from provisioner.steps import PROBE, REPEAT, Done, Failed, Outcome, Parked, StepSpec, Wait, step
 from provisioner_conductor import learnt
 from provisioner_conductor.context import Context
 
@@ -84,7 +86,11 @@ def _command_outcome(context: Context, command: dict, what: str) -> Outcome:
             remedy="Mend what the agent complains about, then repeat the request.",
             node=context.node.uuid, command=command["name"])
         return Failed(error.as_dict())
-    return Done({"result": command.get("result")})
+    # Agents send the step back with its arguments, the config drive and its passwords included.
+    result = command.get("result")
+    if isinstance(result, Mapping):
+        result = {key: value for key, value in result.items() if not key.endswith("_step")}
+    return Done({"result": secrets.mask(result)})
 
 
 @step("agent.plan_clean", on_interrupt=REPEAT)
@@ -111,10 +117,8 @@ def run_step(context: Context) -> Outcome:
     if command is None:
         if (context.interrupted or context.kept.get("started")) and (
                 entry["step"] not in REPEATABLE):
-            error = exceptions.RequestRefused(
-                f"The agent has forgotten step {entry['step']}: it has rebooted.",
-                remedy="Look at the machine, then repeat the request.", node=context.node.uuid)
-            return Failed(error.as_dict())
+            return Parked(f"Nobody can tell how the agent's step {entry['step']} has ended: the "
+                          "agent does not know of it, and it may not be run twice.")
         context.machine.call("deploy", "start_step", what, entry)
         return _command_wait(context, f"Step {entry['step']} has not ended")
     return _command_outcome(context, command, f"Step {entry['step']} has not ended")

@@ -38,7 +38,7 @@ def give(context: Context) -> Outcome:
     now = int(context.now.timestamp() * 1000)
     actions = [(action, ulid(now)) for action in assets.of_node(design.site, node.name)]
     packages = _rendered(context, design, actions, key.hex())
-    url = f"{api_url(context)}/bootactions/nodes/{node.name}"
+    url = f"{api_url(context)}/bootactions/nodes/{node.name}" if actions else None
     user_data = cloud_config.build(url, key.hex(), packages, _authorized(design.site))
     new = Deployment(context.node.uuid, node.name, context.task.uuid, context.args["design"], key,
                      context.conf.node_key_lifetime)

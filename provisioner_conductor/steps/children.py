@@ -10,7 +10,7 @@ import dataclasses
 import sqlalchemy as sa
 
 from provisioner import exceptions
-from provisioner.db import nodes, tasks
+from provisioner.db import nodes, signals, tasks
 from provisioner.rpc.client import TaskRequest
 from provisioner.steps import REPEAT, Outcome, Wait, step
 from provisioner_conductor import accept, flows, progress
@@ -24,6 +24,9 @@ MAX_PARALLEL = 200
 #: seconds for which a child waits for a node that another task has
 BUSY_PATIENCE = 3600.0
 WEEK = 7 * 86400.0
+#: what a look reads of each node and child: every child that ends is a look at all of them
+LOOKED_AT = ("uuid", "task", *progress.READS)
+KIDS = ("uuid", "node", "action", "retry", "state", "error")
 
 
 @dataclasses.dataclass
@@ -31,7 +34,7 @@ class Tally:
     """Where every node of the task stands, in this look.
 
     :ivar refused: errors of nodes on which no child could be started
-    :ivar told: what children have to say that have succeeded
+    :ivar started: children that this look has made
     """
 
     running: list[str] = dataclasses.field(default_factory=list)
@@ -40,7 +43,7 @@ class Tally:
     bad: dict[str, str] = dataclasses.field(default_factory=dict)
     notes: dict[str, str] = dataclasses.field(default_factory=dict)
     refused: dict[str, str] = dataclasses.field(default_factory=dict)
-    told: list[dict] = dataclasses.field(default_factory=list)
+    started: list[str] = dataclasses.field(default_factory=list)
     busy: bool = False
 
 
@@ -54,8 +57,8 @@ def run_children(context: Context) -> Outcome:
     names = selected(context) if verbs is None else tuple(sorted(verbs))
     with context.services.database.reader() as tx:
         # Children first: what one of them has ended with is then in its node's row.
-        kids = tasks.children(tx, context.task.uuid)
-        rows = nodes.by_names(tx, names)
+        kids = tasks.children(tx, context.task.uuid, KIDS)
+        rows = nodes.by_names(tx, names, LOOKED_AT)
     tally = Tally(refused=dict(context.kept.get("refused", {})))
     by_node = collections.defaultdict(list)
     for kid in kids:
@@ -65,7 +68,8 @@ def run_children(context: Context) -> Outcome:
     started = _start(context, tally, rows)
     if started or tally.running or tally.busy:
         return Wait("children", until=WEEK, poll=2.0 if tally.busy else 30.0,
-                    result={"refused": tally.refused}, late="The children take a week.")
+                    settle=signals.GATHER, result={"refused": tally.refused},
+                    late="The children take a week.")
     return _over(context, tally)
 
 
@@ -77,8 +81,6 @@ def _place(context: Context, tally: Tally, name: str, row: sa.Row | None, by_nod
     kids = [kid for kid in by_node[row.uuid]
             if kid.retry == context.task.retry or kid.state == tasks.SUCCEEDED]
     last = kids[-1] if kids else None
-    tally.told += [entry for kid in kids if kid.state == tasks.SUCCEEDED
-                   for entry in (kid.result or {}).get("messages", [])]
     if last is not None and last.state not in tasks.ENDED:
         tally.running.append(name)
     elif last is not None and last.state != tasks.SUCCEEDED:
@@ -88,7 +90,7 @@ def _place(context: Context, tally: Tally, name: str, row: sa.Row | None, by_nod
     elif row.task is not None and context.waited() < BUSY_PATIENCE:
         tally.busy = True
     else:
-        _advance(context, tally, row, [kid.action for kid in kids])
+        _advance(context, tally, row, kids)
 
 
 def _why(kid: sa.Row) -> str:
@@ -98,16 +100,24 @@ def _why(kid: sa.Row) -> str:
     return f"{text} {error.get('remedy') or ''}".strip()
 
 
-def _advance(context: Context, tally: Tally, row: sa.Row, done: list[str]) -> None:
+def _advance(context: Context, tally: Tally, row: sa.Row, kids: list[sa.Row]) -> None:
+    """Find out what the node needs next. :param kids: its children, all of which have succeeded"""
+    done = [kid.action for kid in kids]
     site = design_of(context).site
+    image = progress.image_for(context.services.hardware.type(row.driver), site,
+                               site.node(row.name))
     action = context.args.get("action", context.task.action)
-    aim = progress.Aim(site.image_of(site.node(row.name)), _may_rebuild(context),
+    aim = progress.Aim(image, _may_rebuild(context),
                        bool(context.task.args.get("rebootstrap")),
                        _orders(context).signals(row.name))
     following = progress.following(action, row, done, aim)
     if isinstance(following, progress.Start) and not _planned(context, row.name, following.verb):
         tally.bad[row.name] = (f"Node {row.name} needs {following.verb} now, which is not in the "
                                "plan. Make a new plan.")
+    elif isinstance(following, progress.Start) and following.verb in [
+            kid.action for kid in kids if kid.retry == context.task.retry]:
+        tally.bad[row.name] = (f"Node {row.name} is {row.provision_state} again after "
+                               f"{following.verb}; somebody else works on it. Retry the task.")
     elif isinstance(following, progress.Start):
         tally.waiting.append((row.name, following))
     elif isinstance(following, progress.Reached):
@@ -143,6 +153,8 @@ def _start(context: Context, tally: Tally, rows: dict[str, sa.Row]) -> int:
             tally.bad[name] = f"Not started: more than {threshold} nodes had failed."
         elif started < room:
             started += _start_one(context, tally, rows[name], following)
+    if tally.started:
+        context.services.hint(*tally.started)
     return started
 
 
@@ -159,7 +171,7 @@ def _start_one(context: Context, tally: Tally, row: sa.Row, following: progress.
         return accept.accept_node(tx, context.services, request, flow, parent=context.task.uuid,
                                   root=context.task.root, retry=context.task.retry)
     try:
-        context.services.hint(context.fenced(body))
+        tally.started.append(context.fenced(body))
         return 1
     except exceptions.NodeBusy as error:
         if context.waited() < BUSY_PATIENCE:
@@ -171,10 +183,18 @@ def _start_one(context: Context, tally: Tally, row: sa.Row, following: progress.
     return 0
 
 
+def _told(context: Context) -> list[dict]:
+    """What children have to say that have succeeded; the others are told of by their error."""
+    with context.services.database.reader() as tx:
+        kids = tasks.children(tx, context.task.uuid, ("state", "result"))
+    return [entry for kid in kids if kid.state == tasks.SUCCEEDED
+            for entry in (kid.result or {}).get("messages", [])]
+
+
 def _over(context: Context, tally: Tally) -> Outcome:
     messages = [message(text, True, name) for name, text in sorted(tally.bad.items())]
     messages += [message(text, False, name) for name, text in sorted(tally.notes.items())]
-    messages += tally.told
+    messages += _told(context)
     if not tally.good and not tally.bad:
         messages.append(message("The node filter selects no node; nothing to do."))
     status = "success" if not tally.bad else "partial_success" if tally.good else "failure"

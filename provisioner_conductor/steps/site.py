@@ -8,7 +8,7 @@ from provisioner.site import documents, filters
 from provisioner.site.findings import has_errors
 from provisioner.site.validate import validate
 from provisioner.steps import REPEAT, Done, Outcome, step
-from provisioner_conductor import access_vlans, design_nodes
+from provisioner_conductor import access_vlans, design_layout, design_nodes
 from provisioner_conductor.context import Context
 from provisioner_conductor.messages import message, with_result
 
@@ -38,10 +38,13 @@ def pin(context: Context) -> Outcome:
     design = validate(documents.load(text, context.task.design_ref))
     findings = [finding.as_dict() for finding in design.findings]
     if has_errors(design.findings):
-        raise exceptions.InvalidDesign(f"The design at {context.task.design_ref} has errors.",
+        shown = references.without_password(context.task.design_ref)
+        raise exceptions.InvalidDesign(f"The design at {shown} has errors.",
                                        findings=findings[:100])
-    new = designs.NewDesign(design.digest, text.decode(), context.task.design_ref,
-                            findings=findings, user=context.task.user)
+    new = designs.NewDesign(
+        design.digest, context.services.hardware.seal_text(text.decode()),
+        references.without_password(context.task.design_ref), findings=findings,
+        user=context.task.user)
 
     def write(tx) -> None:
         designs.put(tx, new)
@@ -78,7 +81,8 @@ def verify(context: Context) -> Outcome:
     for image in site.images.values():
         for url in (image.url, image.kernel, image.ramdisk):
             problem = _probe(url)
-            messages.append(message(f"{url}: {problem or 'there'}", bool(problem), image.name,
+            shown = references.without_password(url)
+            messages.append(message(f"{shown}: {problem or 'there'}", bool(problem), image.name,
                                     "document"))
     failed = [entry["message"] for entry in messages if entry["error"]]
     result = {"status": "failure" if failed else "success", "successes": [], "failures": [],
@@ -134,8 +138,10 @@ def _write_node(context: Context, site, name: str, known) -> str:
     hardware = context.services.hardware
     driver = hardware.type(design_nodes.driver_of(wanted_node))
     image = site.image_of(wanted_node)
-    values = design_nodes.wanted(wanted_node, image, driver, context.task.site,
-                                 access_vlans.settings(site, wanted_node))
+    layout = design_layout.layout_for(driver, site, wanted_node)
+    values = design_nodes.with_vlans(
+        design_nodes.wanted(wanted_node, image, driver, context.task.site, layout), driver,
+        access_vlans.settings(site, wanted_node))
     plain = values["driver_info"]
     values = {**values, "driver_info": hardware.seal(driver.name, plain)}
     opened = {"wanted": plain, "known": hardware.open(known.driver_info) if known else {}}

@@ -6,18 +6,24 @@ from provisioner import exceptions, states
 from provisioner.clock import Clock
 from provisioner.drivers import base
 from provisioner.drivers.clients.fake import FakePool
+from provisioner.drivers.clients.maas import MaasPool
 from provisioner.drivers.clients.rmcp import RmcpPool
 from provisioner.drivers.fake import FakeHardware
 from provisioner.drivers.ipmi import IpmiHardware
+from provisioner.drivers.maas import MaasHardware
 from provisioner.drivers.manual import ManualManagement
-from tests import simulated
+from provisioner.simulator.maas import machine as maas_machine
+from provisioner.simulator.maas.machine import Power
+from provisioner.simulator.maas.plant import hardware as machine_of
+from provisioner.simulator.maas.region import Region
+from tests import maas, simulated
 from tests.contract.drivers import HardwareTypeContract, ManagementContract, PowerContract, Rig
 
 _NAMES = {states.POWER_ON: "on", states.POWER_OFF: "off"}
 
 
 class TestHardwareTypes(HardwareTypeContract):
-    @pytest.fixture(params=[FakeHardware, IpmiHardware, ManualManagement],
+    @pytest.fixture(params=[FakeHardware, IpmiHardware, MaasHardware, ManualManagement],
                     ids=lambda hardware: hardware.name)
     def hardware(self, request):
         return request.param
@@ -128,6 +134,62 @@ class TestIpmi(PowerContract, ManagementContract):
         rig.interface("management").set_boot_device(rig.channel(), rig.node, "disk", False)
         machine = fleet.machine(rig.name)
         assert (machine["boot_device"], machine["boot_efi"]) == ("disk", True)
+
+
+class MaasRig(Rig):
+    """A deployed machine of a region: only those are powered on by it."""
+
+    hardware = MaasHardware
+
+    def __init__(self, served, pool):
+        self.served, self.pool = served, pool
+        plant = served.region.plant[0]
+        self.machine = served.region.add_machine(plant.name, [plant.mac], Power(
+            "ipmi", {"power_address": plant.bmc}, "off"))
+        self.machine.life.status, self.machine.owner = maas_machine.DEPLOYED, "admin"
+        self.node = base.NodeView("0d" * 16, plant.name, {
+            "maas_url": served.url, "maas_api_key": served.api_key,
+            "maas_system_id": self.machine.system_id})
+
+    def power(self):
+        return states.POWER_ON if self.machine.hardware.power else states.POWER_OFF
+
+    def set_power(self, state):
+        self.machine.hardware.power = state == states.POWER_ON
+        self.machine.power.state = "on" if self.machine.hardware.power else "off"
+
+    def refuse_power(self):
+        self.machine.locked = True
+
+    def disappear(self):
+        self.served.region.faults.mute = True
+
+    def delay_power(self):
+        self.machine.faults.power_delay = 3600
+
+
+class TestMaas(PowerContract):
+    @pytest.fixture
+    def rig(self):
+        pool = MaasPool(Clock())
+        with maas.serving(Region([machine_of(1)])) as served:
+            yield MaasRig(served, pool)
+            pool.close()
+
+    def test_identity_is_told_by_the_region(self, rig):
+        identity = rig.interface("management").get_identity(rig.channel(), rig.node)
+        assert identity["guid"] == rig.machine.system_id
+
+    def test_a_reset_that_shows_late_is_asked_for_again(self, rig):
+        """Off and on again: while the first is under way the region refuses the second."""
+        rig.set_power(states.POWER_ON)
+        rig.delay_power()
+        power = rig.interface("power")
+        with pytest.raises(exceptions.Unreachable):
+            power.set_power_state(rig.channel(), rig.node, states.REBOOT)
+        rig.machine.power.busy_until = 0
+        power.set_power_state(rig.channel(), rig.node, states.REBOOT)
+        assert rig.power() == states.POWER_ON
 
 
 class TestManual:

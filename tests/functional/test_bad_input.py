@@ -251,4 +251,8 @@ def test_a_wrong_image(room, name, wrong, words):
     room.verb(name, "active")
     _failed(room, name, "deploy failed", "RequestRefused", *words)
     room.patch(name, instance_info=room.instance_info())
+    refused = room.ask("PUT", f"/v1/nodes/{name}/states/provision", json={
+        "target": "active", "configdrive": {"meta_data": {"name": "x"}}})
+    _refused(refused, 400, "InvalidSetting", "configdrive")
+    assert "configdrive" not in room.node(name)["instance_info"]
     room.to(name, "active", "active")

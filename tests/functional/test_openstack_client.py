@@ -4,6 +4,8 @@ The service is a standalone process, the machines are simulated ones with an IPM
 command line is run as a person runs it.
 """
 
+import base64
+import gzip
 import importlib.metadata
 import json
 import os
@@ -97,7 +99,7 @@ def test_a_node_from_create_to_delete(room, cli):
 
 def test_what_can_be_asked_and_set(room, cli):
     name = "node-002"
-    uuid = _enrol(cli, room, name)
+    uuid = room.enrol(name)
     listed = cli.show("baremetal", "node", "list")
     assert {"uuid": uuid, "name": name}.items() <= next(
         row for row in listed if row["name"] == name).items()
@@ -145,9 +147,13 @@ def test_openstacksdk_deploys(room):
     sdk.update_node(node, instance_info=room.instance_info())
     report = sdk.validate_node(node, required=("boot", "deploy", "power"))
     assert report["management"].result is True
-    sdk.set_node_provision_state(node, "active")
+    drive = b"a config drive " * 1000
+    sdk.set_node_provision_state(node, "active",
+                                 config_drive=base64.b64encode(gzip.compress(drive)).decode())
     done, = sdk.wait_for_nodes_provision_state([node], "active", timeout=PATIENCE)
     assert done.power_state == "power on"
+    assert room.end_of_disk(name).startswith(drive)
+    assert sdk.get_node(node).instance_info["configdrive"] == "******"
     sdk.set_node_provision_state(node, "deleted", wait=True, timeout=PATIENCE)
     sdk.delete_node(node)
     assert sdk.find_node(name) is None

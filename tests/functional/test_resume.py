@@ -16,9 +16,12 @@ import sqlalchemy as sa
 
 from provisioner import exceptions, states
 from provisioner.db import models, tasks
+from provisioner.rpc.client import PlanRequest
+from provisioner.site.plan import BUILDING
 from provisioner.steps import Failed
 from provisioner_conductor import flows
-from tests import cluster
+from provisioner_conductor.planning import Planner
+from tests import cluster, maas_region
 from tests.cluster_site import prepared, small_site, store
 from tests.invariants import violations
 
@@ -36,6 +39,7 @@ class Scenario:
     :ivar failed: provision states in which a failure may leave the node
     :ivar again: verb that gets a node on from each of those states; by default the same one
     :ivar ran: what ramdisk agents are told to run in all, whoever dies
+    :ivar maas: status of the machine in its MAAS region before (``""``: not there) and after
     :ivar every: of its moments only each so many is played: its steps are another flow's
     """
 
@@ -51,6 +55,7 @@ class Scenario:
     columns: dict = dataclasses.field(default_factory=dict)
     ran: tuple[str, ...] = ()
     every: int = 1
+    maas: tuple[str, str] | None = None
 
 
 ERASE = "erase_devices_metadata"
@@ -88,6 +93,30 @@ NODE_SCENARIOS = [
     Scenario("power-reset", "power", "available", "available", ("available",), power=ON,
              args={"target": states.REBOOT}, columns={"disable_power_off": True}),
 ]
+#: how many moments of a verb of MAAS go by for each one that is played
+MAAS_EVERY = 6
+MAAS_SCENARIOS = [
+    Scenario("maas-enlist", "manage", "enroll", "manageable", ("enroll",), maas=("", "New")),
+    Scenario("maas-find", "manage", "enroll", "manageable", ("enroll",), maas=("new", "New")),
+    Scenario("maas-inspect", "inspect", "manageable", "manageable", ("inspect failed",),
+             maas=("new", "Ready")),
+    Scenario("maas-provide", "provide", "manageable", "available", ("clean failed",),
+             CLEAN_AGAIN, maas=("ready", "Ready")),
+    Scenario("maas-clean", "clean", "manageable", "manageable", ("clean failed",), CLEAN_AGAIN,
+             args={"clean_steps": [{"interface": "deploy", "step": ERASE}]},
+             maas=("ready", "Ready"), every=2),
+    Scenario("maas-deploy", "deploy", "available", "active", DEPLOY_AGAIN,
+             maas=("ready", "Deployed"), every=MAAS_EVERY),
+    Scenario("maas-rebuild", "rebuild", "active", "active", DEPLOY_AGAIN,
+             maas=("deployed", "Deployed"), every=2 * MAAS_EVERY),
+    Scenario("maas-delete", "delete", "active", "available", ("error", "clean failed"),
+             CLEAN_AGAIN, maas=("deployed", "Ready")),
+    Scenario("maas-rescue", "rescue", "active", "rescue", ("rescue failed",),
+             maas=("deployed", "Rescue mode")),
+    Scenario("maas-unrescue", "unrescue", "rescue", "active", ("unrescue failed",),
+             maas=("rescue_mode", "Deployed")),
+]
+NODE_SCENARIOS += MAAS_SCENARIOS
 SITE_SCENARIOS = [
     Scenario("validate_design", "validate_design", "", ""),
     Scenario("verify_site", "verify_site", "", ""),
@@ -98,6 +127,7 @@ SITE_SCENARIOS = [
     Scenario("destroy_nodes", "destroy_nodes", "active", "available"),
     Scenario("relabel_nodes", "relabel_nodes", "active", "active"),
     Scenario("bootaction_report", "bootaction_report", "active", "active"),
+    Scenario("apply_plan", "apply_plan", "enroll", "active", every=4),
 ]
 SCENARIOS = [*NODE_SCENARIOS, *SITE_SCENARIOS]
 by_name = functools.partial(pytest.mark.parametrize, "scenario", ids=lambda item: item.name)
@@ -140,6 +170,16 @@ def template(tmp_path_factory):
     return url.removeprefix("sqlite:///")
 
 
+def maas_node(on: cluster.Cluster, status: str, columns: dict) -> None:
+    """A node whose machine is in that status in the region of the cluster's world."""
+    region = on.world.region
+    uuid = on.node("machine", driver_info=maas_region.settings(region), driver="maas",
+                   instance_info={"image_source": "jammy"},
+                   properties={"layout": maas_region.LAYOUT}, **columns)
+    if status:
+        maas_region.enlist(region, status, uuid)
+
+
 class Play:
     """One scenario, played on clusters of its own."""
 
@@ -161,6 +201,9 @@ class Play:
         self._clusters.append(new)
         new.start("a"), new.start("b")
         columns = {**self.scenario.columns, "provision_state": self.scenario.start}
+        if self.scenario.maas:
+            maas_node(new, self.scenario.maas[0], columns)
+            return new
         if self.scenario in NODE_SCENARIOS:
             new.node("machine", agent=self.scenario.agent, **columns)
             return new
@@ -182,7 +225,14 @@ class Play:
         if self.scenario in NODE_SCENARIOS:
             return on.accept(self.scenario.action, on.names()["machine"].uuid,
                              args=self.scenario.args)
-        return on.accept(self.scenario.action, site="small", design=self._design.digest)
+        args = self.scenario.args
+        if self.scenario.action == "apply_plan":
+            args = {"plan": self._plan(on)}
+        return on.accept(self.scenario.action, site="small", design=self._design.digest, args=args)
+
+    def _plan(self, on: cluster.Cluster) -> str:
+        return Planner(on.live()[0].services).make(PlanRequest(
+            "small", self._design.digest, list(BUILDING), "plan"))
 
     def check(self, on: cluster.Cluster, task: sa.Row, where: str = "") -> None:
         """It has ended as asked, and nothing has happened on the way that must not."""
@@ -193,6 +243,9 @@ class Play:
                 self.scenario.end, None, None), where
             assert (node.task, node.reservation, node.incarnation) == (None, None, None), where
             assert not node.maintenance, where
+            if self.scenario.maas:
+                (machine,) = on.world.region.machines.values()
+                assert machine.status_name == self.scenario.maas[1], where
             if self.scenario.power:
                 assert on.world.machine(node.uuid).power == self.scenario.power, where
                 assert node.power_state == self.scenario.power, where

@@ -8,6 +8,7 @@ import collections
 import dataclasses
 import http.client
 import json
+import re
 import ssl
 import threading
 import urllib.parse
@@ -18,6 +19,7 @@ from provisioner import exceptions
 from provisioner.clock import Clock
 
 _MAX_ANSWER = 64 << 20
+_NO_URL = re.compile(r"[^\x21-\x7e]")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -54,10 +56,15 @@ class AgentPool:
 
         :raises Unreachable: if no agent has told its URL yet
         """
-        url = urllib.parse.urlsplit(settings.get("agent_url") or "")
-        if url.scheme not in ("http", "https") or not url.hostname:
+        told = settings.get("agent_url") or ""
+        if not told.startswith(("http://", "https://")):
             raise exceptions.Unreachable("No ramdisk agent has reported from this node yet.",
                                          remedy="Wait for its heartbeat, or look at its console.")
+        url = _parsed(told)
+        if url is None:
+            raise exceptions.RequestRefused(
+                "The ramdisk agent has reported from a URL that cannot be asked.",
+                remedy="Boot the ramdisk again; look at its log.")
         return AgentTransport(self, url, settings.get("agent_token") or "",
                               settings.get("agent_verify_ca"))
 
@@ -193,6 +200,15 @@ class AgentTransport:
         raise exceptions.RequestRefused(
             f"The agent at {address} answered with status {status}{detail}.", address=address,
             status=status, remedy="Look at the agent's log on the node's console.")
+
+
+def _parsed(told: str) -> urllib.parse.SplitResult | None:
+    """The URL, or None if it is none: the library's own error would quote the token with it."""
+    try:
+        url = urllib.parse.urlsplit(told)
+        return url if url.hostname and url.port != 0 and not _NO_URL.search(told) else None
+    except ValueError:
+        return None
 
 
 def _detail(data: Any) -> str:

@@ -30,6 +30,7 @@ class DirectDeploy(base.DeployInterface):
         """Check the settings and the image that ``instance_info`` must name."""
         super().validate(node)
         image_info(node)
+        _configdrive(node)
 
     def get_steps(self, channel: base.Channel, node: base.NodeView, what: str) -> list[dict]:
         """Each step also carries ``version``: what the agent's hardware managers were."""
@@ -112,9 +113,11 @@ def _checksum(info: Mapping[str, Any]) -> dict[str, str]:
 
 def _configdrive(node: base.NodeView) -> str | None:
     drive = node.instance_info.get("configdrive")
-    if drive is not None and not isinstance(drive, str):
-        raise _wrong("configdrive", "must be a URL or a base64 text here",
-                     "Build the config drive before it reaches the agent.")
+    # An object that a client sent arrives as JSON text.
+    if drive is not None and (not isinstance(drive, str) or drive.lstrip().startswith("{")):
+        raise _wrong("configdrive", "must be a URL, or a gzipped ISO image in base64",
+                     "Give the client the folder with its files (--config-drive DIR): it builds "
+                     "the image itself.")
     return drive
 
 

@@ -2,10 +2,12 @@
 
 import json
 
+import jsonschema
 import pytest
+import yaml
 
-from provisioner.cli import design, main
-from provisioner.site import documents
+from provisioner.cli import design, main, sarif
+from provisioner.site import documents, schema
 from tests.unit.api.site.harness import EXAMPLE
 
 BROKEN = EXAMPLE.read_text().replace("mtu: 1500", "mtu: fast", 1)
@@ -39,16 +41,114 @@ def test_json_findings_are_data(capsys, broken):
         [found for found in data["findings"] if found["severity"] == "error"]) > 0
 
 
+def test_json_findings_have_the_promised_keys(capsys, broken):
+    main.main(["design", "validate", "-f", "json", broken])
+    data = json.loads(capsys.readouterr().out)
+    assert set(data) == {"findings", "summary"}
+    assert set(data["summary"]) == {"errors", "warnings", "documents", "foreign"}
+    for found in data["findings"]:
+        assert set(found) == {"code", "title", "severity", "message", "remedy", "documents",
+                              "file", "line", "column"}
+        assert found["severity"] in ("error", "warning", "info")
+        assert all(set(item) == {"schema", "name"} for item in found["documents"])
+
+
+def test_documents_of_others_are_counted_apart(capsys, tmp_path):
+    path = tmp_path / "site.yaml"
+    path.write_text(EXAMPLE.read_text() + "---\nschema: other/Thing/v1\nmetadata: {name: x}\n")
+    assert main.main(["design", "validate", "-f", "json", str(path)]) == 0
+    counted = json.loads(capsys.readouterr().out)["summary"]
+    assert (counted["documents"], counted["foreign"]) == (26, 1)
+
+
 def test_sarif_findings_point_at_lines(capsys, broken):
     assert main.main(["design", "validate", "-f", "sarif", broken]) == 1
     log = json.loads(capsys.readouterr().out)
-    run = log["runs"][0]
-    place = run["results"][0]["locations"][0]["physicalLocation"]
-    assert log["version"] == "2.1.0"
-    assert place["artifactLocation"]["uri"] == broken
-    assert place["region"]["startLine"] > 0
-    assert {result["ruleId"] for result in run["results"]} <= {
-        rule["id"] for rule in run["tool"]["driver"]["rules"]}
+    run, = log["runs"]
+    rules = run["tool"]["driver"]["rules"]
+    assert (log["version"], log["$schema"].endswith("sarif-schema-2.1.0.json")) == ("2.1.0", True)
+    assert len({rule["id"] for rule in rules}) == len(rules)
+    line = BROKEN.splitlines().index("  mtu: fast") + 1
+    place = next(result["locations"][0] for result in run["results"]
+                 if result["level"] == "error")["physicalLocation"]
+    assert place["artifactLocation"]["uri"] == f"file://{broken}"
+    assert place["region"]["startLine"] == line
+    for result in run["results"]:
+        assert rules[result["ruleIndex"]]["id"] == result["ruleId"]
+        assert result["level"] in ("error", "warning", "note")
+        assert result["message"]["text"]
+
+
+def test_sarif_without_findings_is_a_whole_log(capsys):
+    assert main.main(["design", "validate", "-f", "sarif", str(EXAMPLE)]) == 0
+    run, = json.loads(capsys.readouterr().out)["runs"]
+    assert (run["results"], run["tool"]["driver"]["rules"]) == ([], [])
+
+
+@pytest.mark.parametrize(("path", "uri"), [
+    ("site.yaml", "site.yaml"), ("a b/c#1.yaml", "a%20b/c%231.yaml"), ("x:y.yaml", "x%3Ay.yaml"),
+    ("/etc/a b.yaml", "file:///etc/a%20b.yaml")])
+def test_sarif_files_are_uris(path, uri):
+    assert sarif.uri(path) == uri
+
+
+@pytest.mark.parametrize("kind", schema.PUBLISHED)
+def test_schemas_are_whole_and_need_no_service(capsys, kind):
+    assert main.main(["--url", "http://127.0.0.1:1", "design", "schema", kind]) == 0
+    found = json.loads(capsys.readouterr().out)
+    jsonschema.Draft7Validator.check_schema(found)
+    assert "$ref" not in json.dumps(found)
+
+
+def test_the_schema_of_documents_checks_bodies(capsys):
+    main.main(["design", "schema", "document"])
+    check = jsonschema.Draft7Validator(json.loads(capsys.readouterr().out))
+    assert all(check.is_valid(item) for item in yaml.safe_load_all(EXAMPLE.read_text()))
+    assert not all(check.is_valid(item) for item in yaml.safe_load_all(BROKEN))
+
+
+def test_unknown_schema_is_misuse(capsys):
+    assert main.main(["design", "schema", "Nothing"]) == 2
+
+
+def digest_of(run, path, *more):
+    status, out = run("design", "create", str(path), *more, "-f", "value", "-c", "digest")
+    assert status == 0
+    return out.strip()
+
+
+def test_diff_shows_values_lines_and_nodes(run, tmp_path):
+    changed = tmp_path / "changed.yaml"
+    changed.write_text(EXAMPLE.read_text().replace("hall: north", "hall: south").replace(
+        "credential: password", "credential: another", 1))
+    old, new = digest_of(run, EXAMPLE), digest_of(run, changed)
+    status, out = run("design", "diff", old[:12], new)
+    assert status == 2
+    line = changed.read_text().splitlines().index("    hall: south") + 1
+    assert f'~ labels/hall: "north" -> "south"  [line {line}]' in out
+    assert "another" not in out and '~ oob/credential: "******" -> "******"' in out
+    assert "~ nodes: node-001" in out
+    assert run("design", "diff", old, old) == (0, "Nothing differs.\n")
+    body = json.loads(run("design", "diff", new, old, "-f", "json")[1])
+    assert (body["from"], body["to"], body["empty"]) == (new, old, False)
+
+
+def test_documents_are_found_by_kind_and_name(run):
+    digest = digest_of(run, EXAMPLE)
+    found = json.loads(run("design", "documents", digest, "--kind", "Network", "--name", "pxe")[1])
+    assert [(item["schema"], item["name"]) for item in found] == [("drydock/Network/v1", "pxe")]
+
+
+def test_parts_build_on_a_design(run, tmp_path, capsys):
+    parent = digest_of(run, EXAMPLE)
+    part = tmp_path / "part.yaml"
+    part.write_text("schema: drydock/Region/v1\nmetadata: {name: small}\n"
+                    "data: {authorized_keys: [ssh-rsa AAAA me]}\n")
+    child = digest_of(run, part, "--parent", parent, "--compose")
+    shown = json.loads(run("design", "show", child, "-f", "json")[1])
+    assert (shown["parent"], shown["summary"]["nodes"]) == (parent, 12)
+    assert run("design", "create", str(part), "--compose")[0] == 1
+    assert "compose needs a parent" in capsys.readouterr().err
 
 
 def test_missing_file_is_one_line_and_a_remedy(capsys):

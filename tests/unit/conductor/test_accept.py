@@ -380,4 +380,3 @@ def test_a_node_task_is_not_retried_but_asked_for_again(on, script):
     on.run(task)
     with pytest.raises(exceptions.Invalid):
         on.accept("retry", args={"task": task})
-

@@ -51,7 +51,7 @@ def test_nothing_is_sent_past_the_deadline_but_reads(clock, incarnation):
     clock.seconds += 10.0
     with pytest.raises(exceptions.LeaseLost):
         channel.send("on")
-    assert line.went_out == []
+    assert (line.went_out, line.timeouts) == ([], []), "the transport was not even asked"
     assert channel.read("state") == "answer"
 
 

@@ -205,6 +205,7 @@ def test_two_last_children_cannot_miss_each_other(site):
     site.live()[0].sweep()
     assert {row.state for row in children(site, task)} == {"succeeded"}
     assert site.task(task).state == tasks.RUNNABLE, "not asleep until the next poll"
+    site.clock.seconds += signals.GATHER
     site.live()[0].sweep()
     assert site.task(task).state == tasks.SUCCEEDED
 
@@ -257,7 +258,8 @@ def test_a_design_from_a_reference_is_pinned_by_its_first_step(on, tmp_path):
     assert on.task(task).design == DESIGN.digest
     file.write_text("changed: meanwhile", encoding="utf-8")
     with on.database.reader() as tx:
-        assert designs.get(tx, DESIGN.digest).documents == DESIGN.documents
+        stored = designs.get(tx, DESIGN.digest).documents
+    assert on.live()[0].hardware.open_text(stored) == DESIGN.documents
 
 
 def test_a_site_is_not_given_another_design_while_a_task_of_the_old_one_runs(on):
@@ -273,3 +275,22 @@ def test_a_site_is_not_given_another_design_while_a_task_of_the_old_one_runs(on)
     assert row.state == tasks.SUCCEEDED
     with on.database.reader() as tx:
         assert designs.site(tx, SITE).design == other.digest
+
+
+def test_a_node_that_somebody_else_leads_back_fails_alone(site):
+    """Its verb is not started twice: a child's key is there once for each retry."""
+    for name in NAMES:
+        change(site, name, provision_state=states.MANAGEABLE, automated_clean=False)
+    led_back = []
+
+    def disturb(context, call):
+        if context.step.name == "site.children" and not led_back and (
+                site.names()[NAMES[0]].provision_state == states.AVAILABLE):
+            led_back.append(True)
+            change(site, NAMES[0], provision_state=states.MANAGEABLE)
+        return call()
+    site.disturb = disturb
+    row = site.run(ask(site, "prepare_nodes"))
+    assert led_back and row.state == tasks.FAILED
+    assert row.result["failures"] == [NAMES[0]]
+    assert row.result["successes"] == list(NAMES[1:])

@@ -273,6 +273,21 @@ def test_who_has_lost_the_fence_records_nothing(on, script):
     assert on.processes[0].workers.free() == 100
 
 
+def test_an_earlier_epoch_of_the_same_process_records_nothing(on, script):
+    """Taken anew by its own process, for having overrun: the older worker is a stranger."""
+    node = on.node()
+    task = on.insert(node, SPECS["repeat"])
+
+    def answer(context):
+        with on.database.writer() as tx:
+            assert fences.take_task(tx, context.task, context.fence.epoch, context.fence.holder)
+        return Done(node={"description": "stale"})
+    script.answer = answer
+    on.processes[0].sweep()
+    assert on.get(node).description is None
+    assert on.steps(task)[0].state == "started"
+
+
 def test_a_step_that_writes_at_once_is_fenced_too(on, script):
     node = on.node()
     task = on.insert(node, SPECS["repeat"])

@@ -117,7 +117,8 @@ def test_a_lost_lease_is_never_revived(on, process):
 def test_one_that_was_declared_dead_is_not_renewed_though_its_time_is_not_over(on, process):
     old = process.incarnation()
     with on.database.writer() as tx:
-        conductors.bury(tx, "a", MARGIN)
+        tx.execute(sa.update(models.conductors).values(dead=True, dead_at=tx.now(),
+                                                       live_name=None))
     process.lease.renew()
     assert process.incarnation() != old
     assert row(on, old).dead
@@ -177,3 +178,50 @@ def test_stopping_without_a_database_leaves_the_lease_to_end(on, process):
         process.lease.current.check()
 
 
+
+
+def second(on):
+    """The lease of a second process of the same name, which is not registered."""
+    return Lease(on.database, on.conf, lambda incarnation: conductors.Registration(
+        incarnation, "a", "", 1, {}))
+
+
+def test_who_waits_for_its_predecessor_can_be_told_not_to(on, process):
+    lease = second(on)
+    lease.interrupt()
+    lease.start()
+    assert lease.current is None
+    lease.stop()
+    assert row(on, process.incarnation()).dead is False
+
+
+def test_an_interrupt_comes_too_late_for_who_has_a_lease(on, process):
+    process.lease.interrupt()
+    process.lease.current.check()
+    assert not process.lease._stop.is_set()
+
+
+def test_an_abandoned_lease_ends_here_at_once_and_there_in_its_time(on, process):
+    process.lease.abandon()
+    with pytest.raises(exceptions.LeaseLost):
+        process.lease.current.check()
+    assert row(on, process.incarnation()).dead is False
+    on.clock.seconds += LEASE + 0.1
+    assert declare_dead(on) == 1
+
+
+def test_after_a_failed_renewal_the_next_comes_sooner(on, process):
+    lease, waits = process.lease, []
+
+    class Counting(type(on.clock)):
+        def wait(self, event, timeout):
+            waits.append(timeout)
+            return len(waits) > 3
+    lease._clock = Counting()
+    with outage(on):
+        lease._renew_forever()
+    interval = on.conf.conductor.lease_interval
+    assert waits == [interval, interval / 3, interval / 3, interval / 3]
+    waits.clear()
+    lease._renew_forever()
+    assert waits == [interval] * 4

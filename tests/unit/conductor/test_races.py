@@ -182,6 +182,30 @@ def test_a_signal_that_races_a_wait_wakes_it(on, script, at_once):
         assert row.state == tasks.RUNNABLE or seen == 1
 
 
+@pytest.mark.parametrize("kind", ["poke", "abort"])
+def test_a_signal_between_the_reads_of_a_start_is_not_lost(on, script, kind):
+    """It arrives when the signals were read and the task was not yet locked."""
+    if on.database.is_sqlite:
+        pytest.skip("SQLite has one writer: nothing comes in between")
+    process = on.processes[0]
+    task = on.insert(on.node(), SPECS["repeat"])
+    script.answer = lambda context: Wait("x", until=100.0, poll=50.0, late="late")
+    sent = []
+
+    def interfere(connection, cursor, statement, *rest):
+        if "FROM signals" in statement and not sent:
+            sent.append(True)
+            with on.database.writer() as tx:
+                signals.send(tx, task, kind)
+    sa.event.listen(process.database.engine, "after_cursor_execute", interfere)
+    for other in on.processes[1:]:
+        other.lease.stop()
+    time.sleep(1.1)  # the view of the membership is looked at anew after a second
+    process.sweep()
+    assert sent
+    assert on.task(task).state == tasks.RUNNABLE
+
+
 def test_a_record_under_way_is_waited_for_and_then_found(on, at_once):
     """A take from the dead does not overtake their last transaction, which holds the fence."""
     first, second = (process.lease.current.holder for process in on.processes[:2])

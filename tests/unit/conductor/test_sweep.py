@@ -296,6 +296,35 @@ def test_a_stale_view_takes_nothing_twice(on, script, process):
     assert (on.task(task).state, len(script.contexts)) == (tasks.SUCCEEDED, 1)
 
 
+def test_a_view_from_before_a_wait_takes_nothing(on, script, process):
+    """The task is free again, but it is not the one that was read."""
+    on.insert(on.node(), SPECS["repeat"])
+    script.answer = lambda context: Wait("x", until=100, poll=50, late="late")
+    other = on.start("b")
+    with on.database.reader() as tx:
+        (row,) = tasks.due(tx, process.incarnation(), 2.0)
+    assert process.sweeper._take(row, process.lease.current)
+    assert not other.sweeper._take(row, other.lease.current)
+    assert len(script.contexts) == 1
+
+
+def test_nobody_takes_what_a_living_owner_is_inside_of(on, script, process):
+    task = on.insert(on.node(), SPECS["repeat"])
+    taken = []
+
+    def answer(context):
+        if len(script.contexts) == 1:
+            other = on.start("b")
+            with on.database.reader() as tx:
+                (row,) = tasks.due(tx, process.incarnation(), 2.0)
+            assert row.fence_epoch == context.fence.epoch
+            taken.append(other.sweeper._take(row, other.lease.current))
+        return Done()
+    script.answer = answer
+    process.sweep()
+    assert (on.task(task).state, taken) == (tasks.SUCCEEDED, [False])
+
+
 def test_pokes_cut_the_pause_short(on, process):
     sweeper, clock = process.sweeper, on.clock
     before = clock.seconds
@@ -318,3 +347,108 @@ def test_a_revoked_run_cannot_send_through_a_channel_it_holds(on, process):
         channel.send(Request(node, "power.set", ("power off",)))
     assert on.world.machine(node).power == "power on"
 
+
+
+# --- a node held by a hardware call ---------------------------------------------------------------
+
+
+def test_a_hardware_call_leaves_the_work_of_the_dead_to_its_successor(on, script):
+    """Taken and given back in between, a running task would have no owner for ever."""
+    task = kill_inside(on, script)
+    other = on.start("b")
+    on.pass_time(12.5)
+    other.sweep()
+    node = on.get(on.task(task).node)
+    with pytest.raises(exceptions.NodeBusy), on.database.writer() as tx:
+        fences.take_node(tx, node, other.lease.current.holder)
+    on.pass_time(2.5)
+    other.sweep()
+    assert on.task(task).state == tasks.SUCCEEDED
+
+
+def test_nothing_new_begins_on_a_node_before_the_margin_of_its_holder_is_over(on, process):
+    node = on.node()
+    with on.database.writer() as tx:
+        fences.take_node(tx, on.get(node), process.lease.current.holder)
+    process.die()
+    other = on.start("b")
+    on.pass_time(12.5)
+    other.sweep()
+    with pytest.raises(exceptions.NodeBusy):
+        other.acceptor.accept(on.ask("power", node, args={"target": "power on"}))
+    on.pass_time(2.5)
+    other.sweep()
+    other.acceptor.accept(on.ask("power", node, args={"target": "power on"}))
+
+
+def test_a_call_whose_end_was_not_recorded_keeps_no_node(on, process):
+    node = on.node()
+    with process.sweeper.calling(node):
+        with on.database.writer() as tx:
+            fences.take_node(tx, on.get(node), process.lease.current.holder)
+        with pytest.raises(exceptions.NodeBusy), process.sweeper.calling(node), \
+                on.database.writer() as tx:
+            fences.take_node(tx, on.get(node), process.lease.current.holder)
+        process.sweep()
+        assert on.get(node).reservation == "a", "the first call is under way"
+    process.sweep()
+    assert (on.get(node).reservation, on.get(node).incarnation) == (None, None)
+    assert violations(on.database) == []
+
+
+def test_a_hardware_call_during_a_wait_is_not_disturbed_by_its_task(on, script, process):
+    node = on.node()
+    task = on.insert(node, SPECS["repeat"])
+    script.answer = lambda context: Wait("power", until=100, poll=50, late="late")
+    process.sweep()
+    with process.sweeper.calling(node):
+        with on.database.writer() as tx:
+            fence = fences.take_node(tx, on.get(node), process.lease.current.holder)
+        assert process.sweep() == 0
+        with on.database.writer() as tx:
+            fence.lock(tx)
+            fence.release(tx)
+    assert (on.task(task).state, len(script.contexts)) == (tasks.WAITING, 1)
+
+
+# --- much work ------------------------------------------------------------------------------------
+
+
+def test_work_that_nobody_takes_does_not_hide_ours(on, script, process, monkeypatch):
+    monkeypatch.setattr(tasks, "PAGE", 2)
+    strange = [on.insert(on.node(conductor_group="elsewhere"), SPECS["repeat"]) for _ in range(5)]
+    on.pass_time(1.0)
+    own = on.insert(on.node(), SPECS["repeat"])
+    process.sweep()
+    assert on.task(own).state == tasks.SUCCEEDED
+    assert {on.task(task).state for task in strange} == {tasks.RUNNABLE}
+
+
+def test_steps_that_hang_are_cut_off_also_when_they_have_all_the_workers(
+        on, script, process, threads, eventually):
+    gate = threading.Event()
+
+    def answer(context):
+        if len(script.contexts) <= 2:
+            assert gate.wait(30)
+        return Done()
+    script.answer = answer
+    stuck = [on.insert(on.node(), SPECS["stubborn"]) for _ in range(2)]
+    try:
+        process.sweep()
+        assert threads.free() == 0
+        eventually(lambda: len(script.contexts) == 2)
+        on.pass_time(16.0)
+        for _ in range(3):
+            process.sweep()
+        assert threads.drain(10)
+        assert {on.task(task).state for task in stuck} == {tasks.SUCCEEDED}
+    finally:
+        gate.set()
+
+
+def test_work_of_a_later_release_is_left_for_those_who_know_it(on, process):
+    task = on.insert(on.node(), SPECS["repeat"], action="of_a_later_release")
+    process.sweep()
+    assert on.task(task).state == tasks.RUNNABLE
+    assert on.task(task).incarnation is None

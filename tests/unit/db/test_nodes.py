@@ -202,7 +202,7 @@ def test_traits_are_replaced_and_sorted(database):
             assert nodes.traits(tx, [uuid]) == ({uuid: sorted(set(wanted))} if wanted else {})
 
 
-def test_power_sync_reads_idle_nodes_the_stalest_first(database):
+def test_power_sync_reads_idle_nodes_page_by_page(database):
     """Idle: no task, nobody inside, no maintenance, no power change, a state that is synced."""
     made = {name: rows.node(database, name=name) for name in (
         "never", "old", "new", "busy", "maintained", "changing", "held")}
@@ -221,8 +221,9 @@ def test_power_sync_reads_idle_nodes_the_stalest_first(database):
     with database.reader() as tx:
         found = nodes.for_power_sync(tx, 60, 10, "power failure")
         first = nodes.for_power_sync(tx, 60, 1, "power failure")
+        rest = nodes.for_power_sync(tx, 60, 10, "power failure", first[0].id)
     assert {row.name for row in found} == {"never", "old"}
-    assert len(first) == 1
+    assert [*first, *rest] == found and len(first) == 1
 
 
 def test_a_power_read_is_dropped_if_somebody_had_the_node(database):

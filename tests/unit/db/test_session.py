@@ -223,3 +223,9 @@ def test_sqlite_takes_the_write_lock_at_the_start(tmp_path):
         pytest.fail("two writers at a time")
     with other.writer():
         pass
+
+
+def test_errors_do_not_tell_what_was_to_be_written(database):
+    with pytest.raises(OUTAGE) as failed, database.writer() as tx:
+        tx.execute(sa.text("INSERT INTO nowhere VALUES (:value)"), {"value": "the-secret"})
+    assert "the-secret" not in str(failed.value)

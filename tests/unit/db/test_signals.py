@@ -129,3 +129,13 @@ def test_an_ended_task_takes_no_signals(database, running, state):
     with database.reader() as tx:
         assert signals.of(tx, running) == []
     assert rows.read_task(database, running).state == state
+
+
+def test_old_wake_ups_are_pruned_and_what_says_more_is_kept(database, running):
+    for kind in ("heartbeat", "heartbeat", "cancel", "child"):
+        database.write(lambda tx, kind=kind: signals.send(tx, running, kind))
+    assert database.write(lambda tx: signals.prune(tx, older_than=3600)) == 0
+    assert database.write(lambda tx: signals.prune(tx, older_than=-1, batch=2)) == 2
+    assert database.write(lambda tx: signals.prune(tx, older_than=-1, batch=2)) == 1
+    with database.reader() as tx:
+        assert [row.kind for row in signals.of(tx, running)] == ["cancel"]

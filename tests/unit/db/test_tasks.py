@@ -182,3 +182,21 @@ def test_updates_are_counted(database):
     with database.reader() as tx:
         step, = tasks.steps_of(tx, uuid)
     assert (step.state, step.attempt) == ("running", 1)
+
+
+def test_an_ended_task_is_locked_as_it_was_read(database):
+    uuid = insert(database)
+    database.write(lambda tx: tasks.update(tx, uuid, state="failed"))
+    seen = rows.read_task(database, uuid)
+    assert database.write(lambda tx: tasks.lock(tx, seen))
+    database.write(lambda tx: tasks.update(tx, uuid, state="runnable"))
+    assert not database.write(lambda tx: tasks.lock(tx, seen))
+
+
+def test_ready_tasks_come_page_by_page(database):
+    made = [insert(database, steps=[StepSpec("test.x")]) for _ in range(5)]
+    with database.reader() as tx:
+        pages = [tasks.ready(tx, 2)]
+        while pages[-1]:
+            pages.append(tasks.ready(tx, 2, pages[-1][-1]))
+    assert [row.uuid for page in pages for row in page] == made

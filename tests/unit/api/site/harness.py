@@ -13,11 +13,12 @@ from oslo_db import exception as db_exception
 from provisioner import exceptions
 from provisioner.clock import Clock
 from provisioner.conf import opts
-from provisioner.db import conductors, designs, models, tasks
+from provisioner.db import conductors, designs, models, plans, tasks
 from provisioner.db.session import Database
 from provisioner.rpc import transport
 from provisioner.rpc.client import ConductorClient
 from provisioner.secrets import Box
+from provisioner.site import documents, plan, validate
 from provisioner.steps import StepSpec
 from provisioner_api.app import create_app
 from provisioner_api.call import Services
@@ -34,10 +35,11 @@ class Endpoint:
 
     def __init__(self):
         self._database: Database | None = None
+        self._box: Box | None = None
 
-    def serve(self, database: Database) -> None:
+    def serve(self, database: Database, box: Box) -> None:
         """Accept into this database, with nothing recorded yet."""
-        self._database = database
+        self._database, self._box = database, box
         self.requests: list[dict] = []
         self.hints: list[str] = []
         self.hinted = threading.Event()
@@ -58,9 +60,30 @@ class Endpoint:
             return {"error": exceptions.KeyReused("another request").as_dict()}
         return {"task": row.uuid}
 
+    def plan(self, context, request: dict) -> dict:
+        """Leaves a plan in a row as a conductor does: one that adds every node of the design."""
+        self.requests.append(request)
+
+        def make(tx):
+            known = plans.by_request_key(tx, request["request_key"])
+            return known.uuid if known else plans.insert(tx, self._plan(tx, request))
+        return {"plan": self._database.write(make)}
+
+    def _plan(self, tx, request: dict) -> plans.NewPlan:
+        text = self._box.open_text(designs.get(tx, request["design"]).documents)
+        site = validate.validate(documents.load(text, "design")).site
+        wish = plan.Wish(request["site"], request["design"], tuple(request["actions"]))
+        made = plan.make(site, wish, {}, {name: plan.Outlook({"driver": "ipmi"}, True, "enroll")
+                                          for name in site.nodes}, None)
+        return plans.NewPlan(
+            site=wish.site, design=wish.design, actions=list(wish.actions),
+            document=made.as_dict(), world={}, totals=made.totals(), saved=request["save"],
+            node_filter=request["node_filter"], request_key=request["request_key"])
+
     def hint(self, context, tasks: list) -> None:
         self.hints += tasks
-        self.hinted.set()
+        if tasks:
+            self.hinted.set()
 
 
 class Bus:
@@ -91,11 +114,12 @@ class Harness:
         self.database = Database(f"sqlite:///{folder}/test.sqlite")
         models.metadata.create_all(self.database.engine)
         self.hostname, self.endpoint = bus.hostname, bus.endpoint
-        self.endpoint.serve(self.database)
+        box = Box([Fernet.generate_key()])
+        self.endpoint.serve(self.database, box)
         self.services = Services(
             conf=self.conf, database=self.database, clock=Clock(),
             conductor_client=ConductorClient(bus.transport, self.database, Clock()),
-            box=Box([Fernet.generate_key()]))
+            box=box)
         self.app = create_app(self.services, routes.TABLES)
         self.http = self.app.test_client()
 

@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from provisioner.db import designs
 from tests.unit.api.site.harness import EXAMPLE, YAML
 
 BASE = "/api/v1.1/designs"
@@ -138,3 +139,101 @@ def test_design_in_use_is_kept_and_an_unused_one_goes(site_api):
     other = post(site_api, EXAMPLE.read_text().replace("hall: north", "hall: south")).json
     assert site_api.http.delete(f"{BASE}/{other['digest']}").status_code == 204
     assert site_api.http.get(f"{BASE}/{other['digest']}").status_code == 404
+
+
+FOREIGN = """
+---
+schema: deckhand/Passphrase/v1
+metadata: {name: root, labels: {provisioner/owner: vault}}
+data: hunter2
+---
+schema: other/Thing/v1
+metadata: {name: thing}
+data: {a: 1}
+"""
+
+
+@pytest.mark.parametrize(("query", "names"), [
+    ("kind=Passphrase", ["root"]), ("kind=deckhand/Passphrase/v1", ["root"]),
+    ("name=thing", ["thing"]), ("foreign=true", ["root", "thing"]),
+    ("kind=Network&name=pxe", ["pxe"]), ("kind=Network&name=thing", [])])
+def test_documents_are_found_by_kind_and_name(site_api, query, names):
+    digest = site_api.store(EXAMPLE.read_text() + FOREIGN)
+    body = site_api.http.get(f"{BASE}/{digest}/documents?{query}").json
+    assert [item["name"] for item in body["documents"]] == names
+    assert "hunter2" not in str(body)
+    for item in body["documents"]:
+        assert item["foreign"] is (item["kind"] is None)
+        assert item["line"] > 0
+
+
+def test_differences_hide_secrets(site_api):
+    old = site_api.store(EXAMPLE.read_text() + FOREIGN)
+    new = site_api.store((EXAMPLE.read_text() + FOREIGN).replace("hunter2", "hunter3").replace(
+        "a: 1}", "a: 2}"))
+    body = site_api.http.get(f"{BASE}/{old[:12]}/diff/{new}").json
+    assert "hunter" not in str(body)
+    found = {item["name"]: item["values"][0] for item in body["documents"]}
+    assert (found["root"]["before"], found["root"]["after"]) == ("******", "******")
+    assert (found["thing"]["path"], found["thing"]["before"], found["thing"]["after"]) == (
+        "data/a", 1, 2)
+    assert (body["empty"], body["nodes"]) == (False, {"+": [], "~": [], "-": []})
+    assert site_api.http.get(f"{BASE}/{old}/diff/{old}").json["empty"]
+    assert site_api.http.get(f"{BASE}/{old}/diff/{'0' * 8}").status_code == 404
+
+
+def update(api, text, **query):
+    return api.http.post(BASE, data=text, headers=YAML, query_string=query)
+
+
+def test_a_part_of_another_tool_stays(site_api):
+    parent = site_api.store(EXAMPLE.read_text() + FOREIGN)
+    part = FOREIGN.replace("hunter2", "hunter3")
+    refused = update(site_api, part, parent=parent, compose="true", owner="me")
+    assert (refused.status_code, refused.json["error"]["code"]) == (409, "Conflict")
+    assert refused.json["error"]["where"]["documents"] == [
+        {"schema": "deckhand/Passphrase/v1", "name": "root", "owner": "vault"}]
+    assert "hunter" not in refused.text
+    lost = update(site_api, EXAMPLE.read_text(), parent=parent)
+    assert lost.status_code == 409
+    made = update(site_api, part, parent=parent, compose="true", owner="vault")
+    assert (made.status_code, made.json["parent"]) == (201, parent)
+    assert made.json["summary"]["foreign"] == 2
+    assert update(site_api, "a: [", parent=parent, compose="true").status_code == 400
+    assert update(site_api, part, parent="0" * 8).status_code == 404
+
+
+def test_schemas_are_published(site_api):
+    listed = site_api.http.get("/api/v1.1/schemas").json["schemas"]
+    assert {"Network", "BaremetalNode", "Image", "document"} <= {item["kind"] for item in listed}
+    for item in listed:
+        answer = site_api.http.get(f"/api/v1.1/schemas/{item['kind']}")
+        assert answer.status_code == 200
+        assert answer.headers["Content-Type"].startswith("application/schema+json")
+        assert answer.get_json(force=True)["type"] == "object"
+    same = site_api.http.get("/api/v1.1/schemas/Network.json").text
+    assert same == site_api.http.get("/api/v1.1/schemas/Network").text
+    assert site_api.http.get("/api/v1.1/schemas/Nothing").status_code == 404
+
+
+def test_locks_keep_designs_and_yield_to_tasks(site_api):
+    digest = site_api.store()
+    locks = "/api/v1.1/locks"
+    body = site_api.http.put(f"{locks}/north", json={"design": digest[:8]}).json
+    assert (body["site"], body["design"], body["task"]) == ("north", digest, None)
+    assert [item["site"] for item in site_api.http.get(locks).json["locks"]] == ["north"]
+    assert site_api.http.delete(f"{BASE}/{digest}").status_code == 409
+    task = site_api.task(digest, site="north")
+    assert site_api.http.delete(f"{locks}/north").status_code == 409
+    site_api.change(task, state="succeeded")
+    assert site_api.http.delete(f"{locks}/north").status_code == 204
+    assert site_api.http.delete(f"{locks}/north").status_code == 404
+    assert site_api.http.put(f"{locks}/a%20b", json={"design": digest}).status_code == 400
+
+
+def test_documents_rest_sealed(site_api):
+    digest = post(site_api, EXAMPLE.read_text()).json["digest"]
+    with site_api.database.reader() as tx:
+        row = designs.get(tx, digest)
+    assert "credential" not in row.documents
+    assert "credential" in site_api.services.box.open_text(row.documents)

@@ -141,3 +141,11 @@ def test_exactly_the_certificate_that_the_agent_has_told_is_trusted(tmp_path, po
             with pytest.raises(exceptions.Unreachable, match="certificate"):
                 ask(pool, {**agent.settings, "agent_verify_ca": other})
     assert len(agent.requests) == 1
+
+
+@pytest.mark.parametrize("url", ["http://127.0.0.1:9999/a b", "http://127.0.0.1:port", "http://[",
+                                 "http://127.0.0.1:9/\u00e9", "http://:80"])
+def test_a_url_that_is_none_is_refused_without_telling_the_token(pool, url):
+    with pytest.raises(exceptions.RequestRefused) as refused:
+        ask(pool, {"agent_url": url, "agent_token": "the-token"})
+    assert "the-token" not in str(refused.value.as_dict())
