@@ -78,7 +78,7 @@ def _design(call: Call, row: sa.Row) -> Design:
     if found is None:
         raise exceptions.NotFound(f"Design {row.design[:12]} of this deployment is gone.",
                                   remedy="Create it again.")
-    return ingest.effective_sites.of(found)
+    return ingest.effective_sites.of(found, call.services.box)
 
 
 def archive(call: Call, hostname: str, kind: str) -> Answer:

@@ -12,7 +12,7 @@ def _documents(call: Call, ident: str) -> tuple[Document, ...]:
     arguments.none(call)
     with call.services.database.reader() as tx:
         row = ingest.require(tx, ident)
-    return ingest.effective_sites.of(row).documents.own
+    return ingest.effective_sites.of(row, call.services.box).documents.own
 
 
 def _part(document: Document) -> dict:
