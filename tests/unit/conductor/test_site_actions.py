@@ -1,10 +1,14 @@
 """verify_nodes, the check after inspection, destroy_nodes with its options, and rebootstrap."""
 
+import types
+
 import pytest
 
 from provisioner import states
 from provisioner.db import tasks
 from provisioner.steps import Failed
+from provisioner_conductor.flows import delete
+from provisioner_conductor.flows.base import Request
 from tests.cluster_site import SITE, prepared, small_site
 
 NAMES = ("node-001", "node-002")
@@ -90,6 +94,16 @@ def test_an_erasure_that_nothing_can_do_is_refused_before_anything_is_destroyed(
     assert (row.state, row.result["failures"]) == (tasks.FAILED, list(NAMES))
     assert "cannot erase" in told(row)[0]["message"]
     assert {node.provision_state for node in on.names().values()} == {states.ACTIVE}
+
+
+@pytest.mark.parametrize(("args", "wanted"), [
+    ({"erase": True}, {"erase": True}), ({"erase": False}, {"erase": False}),
+    ({"quick_erase": True}, {"erase": True, "secure_erase": False, "quick_erase": True})])
+def test_a_bootstrapper_is_told_how_to_erase(args, wanted):
+    deploy = types.SimpleNamespace(external=True, needs_agent=False)
+    steps = delete.FLOWS[0].plan(Request(None, args, None, lambda kind: deploy))
+    (release,) = [step.args for step in steps if step.name == "external.run"]
+    assert release == {"kind": "deploy", "verb": "release", **wanted}
 
 
 @pytest.mark.parametrize("start", [states.ACTIVE, states.AVAILABLE, states.MANAGEABLE])
