@@ -149,6 +149,8 @@ class Edge:
         request, state = flask.request, flask.g
         response.headers["openstack-request-id"] = state.request_id
         response.headers["x-openstack-request-id"] = state.request_id
+        if state.table.id_header:
+            response.headers[state.table.id_header] = state.request_id.removeprefix("req-")
         # Who is not let in learns no versions.
         if state.table.versioned and response.status_code != 401:
             response.headers.update(microversion.answer_headers(state.version))

@@ -38,12 +38,14 @@ class RouteTable:
 
     :ivar versioned: whether microversions apply
     :ivar render_error: ``(error, request id) -> body``
+    :ivar id_header: further header of every answer with the request's bare uuid, or None
     """
 
     prefix: str
     routes: tuple[Route, ...]
     versioned: bool = False
     render_error: Callable[[exceptions.ProvisionerError, str], dict] = errors.plain
+    id_header: str | None = None
 
     def covers(self, path: str) -> bool:
         return self.prefix == "/" or path == self.prefix or path.startswith(f"{self.prefix}/")

@@ -15,6 +15,8 @@ from provisioner.site.model import BaremetalNode, Image
 #: ``oob.type`` of a design -> hardware type
 DRIVERS = {"ipmi": "ipmi", "redfish": "redfish", "maas": "maas", "manual": "manual-management",
            "fake": "fake-hardware"}
+#: network interface of designs that say access VLANs
+SWITCH = "switch"
 _LOGIN = {"account": "username", "credential": "password"}
 #: a MAAS region has a URL and a key of its own: what ``oob`` says of the BMC is for MAAS to use
 _ADDRESS = {"maas": "power_address"}
@@ -65,6 +67,18 @@ def wanted(node: BaremetalNode, image: Image | None, hardware_type: HardwareType
             "driver_info": driver_info(node, image),
             "extra": {"site": site, "rack": node.rack, "labels": dict(node.owner_data),
                       "tags": list(node.tags)}, **interfaces}
+
+
+def with_vlans(values: dict[str, Any], hardware_type: HardwareType,
+               vlans: Mapping[str, int]) -> dict[str, Any]:
+    """Columns with access VLANs: a design that says them wants the switch ports set.
+
+    :param vlans: of :func:`provisioner_conductor.access_vlans.settings`
+    """
+    if not vlans or SWITCH not in hardware_type.interfaces.get("network", {}):
+        return values
+    return {**values, "network_interface": SWITCH,
+            "driver_info": {**values["driver_info"], **vlans}}
 
 
 def write(tx: Transaction, values: Mapping[str, Any], macs: tuple[str, ...],
@@ -118,6 +132,9 @@ def difference(values: Mapping[str, Any], known: sa.Row,
     fresh = {key: value for key, value in merged.items() if getattr(known, key) != value}
     if opened["known"] != {**opened["known"], **opened["wanted"]}:
         fresh["driver_info"] = {**known.driver_info, **values["driver_info"]}
+    if values.get("network_interface") == SWITCH != known.network_interface and (
+            known.provision_state in states.EDITABLE):
+        fresh["network_interface"] = SWITCH
     if known.driver != values["driver"]:
         if known.provision_state not in states.EDITABLE:
             raise exceptions.InvalidState(

@@ -13,6 +13,7 @@ from provisioner.site import plan
 from provisioner.steps import StepSpec
 from provisioner_conductor import flows, progress
 from provisioner_conductor.flows.base import Flow, Request
+from provisioner_conductor.orders import Orders
 
 #: verbs that take what is on a machine's disks, whatever their steps are called
 _DESTROYING = frozenset({"deploy", "rebuild", "delete"})
@@ -28,14 +29,16 @@ class Foresight:
     """Plays verbs through on copies of nodes.
 
     :param conf: options of the conductor group
+    :param orders: what verbs are told of the design
     """
 
-    def __init__(self, hardware: Any, conf: Any, actions: Sequence[str]):
+    def __init__(self, hardware: Any, conf: Any, actions: Sequence[str], orders: Orders):
         self._hardware = hardware
         self._conf = conf
         self._actions = actions
+        self._orders = orders
 
-    def of(self, node: types.SimpleNamespace, ports: Sequence[Any], image: progress.Wanted
+    def of(self, node: types.SimpleNamespace, ports: Sequence[Any], aim: progress.Aim
            ) -> tuple[list[plan.Verb], plan.Blocked | None]:
         """The verbs that would run, and what keeps an action from its end, if anything does.
 
@@ -43,16 +46,16 @@ class Foresight:
         """
         verbs: list[plan.Verb] = []
         for action in self._actions:
-            blocked = self._play(action, node, ports, image, verbs)
+            blocked = self._play(action, node, ports, aim, verbs)
             if blocked is not None:
                 return verbs, blocked
         return verbs, None
 
     def _play(self, action: str, node: types.SimpleNamespace, ports: Sequence[Any],
-              image: progress.Wanted, verbs: list[plan.Verb]) -> plan.Blocked | None:
+              aim: progress.Aim, verbs: list[plan.Verb]) -> plan.Blocked | None:
         while True:
             done = [verb.verb for verb in verbs]
-            following = progress.next_for(action, node, done, image, rebuild=True)
+            following = progress.following(action, node, done, aim)
             if isinstance(following, progress.Reached):
                 return None
             if isinstance(following, progress.Stuck):
@@ -74,7 +77,8 @@ class Foresight:
             node.instance_info = dict(following.instance)
         flow.refuse(node)
         self._hardware.validate(node, ports, flow.validates)
-        steps = flow.plan(Request(node, {}, self._conf, self._interface(node)))
+        steps = flow.plan(Request(node, self._orders.of(node.name, flow.action), self._conf,
+                                  self._interface(node)))
         _move(node, flow, steps)
         return plan.Verb(
             action, flow.action, tuple({"name": step.name, "args": step.args} for step in steps),

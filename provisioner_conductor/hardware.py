@@ -52,6 +52,10 @@ class Machine:
         interface = self.interface(kind)
         return getattr(interface, method)(self._channel(interface), self.view, *args, **named)
 
+    def channel(self, transport: str, settings: Mapping[str, Any]) -> GuardedChannel:
+        """A guarded way to something that is not the machine, on this node's behalf."""
+        return GuardedChannel(self._hardware.pools[transport].transport(settings), self._guard)
+
     def _channel(self, interface: Interface):
         if interface.transport is None:
             return NoChannel()

@@ -14,8 +14,9 @@ import sqlalchemy as sa
 from provisioner import exceptions, secrets, states
 from provisioner.site import plan
 from provisioner.site.model import BaremetalNode, Site
-from provisioner_conductor import design_layout, design_nodes, progress
+from provisioner_conductor import access_vlans, design_layout, design_nodes, progress
 from provisioner_conductor.foresight import Foresight
+from provisioner_conductor.orders import Orders
 from provisioner_conductor.world import World, copy_of, newborn
 
 #: user name and password in a URL, well-formed or not
@@ -36,8 +37,10 @@ class Outlooks:
         self._wish = wish
         self._world = world
         self._writes = "prepare_site" in wish.actions
+        self._orders = Orders(site, wish.design)
         self._foresight = Foresight(hardware, conf, tuple(
-            action for action in wish.actions if action != "prepare_site"))
+            action for action in wish.actions if action != "prepare_site"),
+            self._orders)
 
     def of(self, name: str) -> tuple[plan.Seen | None, plan.Outlook]:
         """What is known of a node of the design, and its outlook."""
@@ -49,7 +52,9 @@ class Outlooks:
         except exceptions.ProvisionerError as error:
             return self._seen(node, row, {}, {}), self._blocked(row, {}, error)
         layout = design_layout.layout_for(driver, self._site, node)
-        wanted = design_nodes.wanted(node, image, driver, self._wish.site, layout)
+        wanted = design_nodes.with_vlans(
+            design_nodes.wanted(node, image, driver, self._wish.site, layout), driver,
+            access_vlans.settings(self._site, node))
         known = self._hardware.open(row.driver_info) if row is not None else {}
         secret = {setting.name for setting in driver.settings().values() if setting.secret}
         fields = _fields(wanted, node.boot_macs)
@@ -109,7 +114,8 @@ class Outlooks:
 
     def _outlook(self, image: progress.Wanted, ahead: types.SimpleNamespace,
                  fields: Mapping[str, Any]) -> plan.Outlook:
-        verbs, blocked = self._foresight.of(ahead, ahead.ports, image)
+        aim = progress.Aim(image, rebuild=True, reports=self._orders.signals(ahead.name))
+        verbs, blocked = self._foresight.of(ahead, ahead.ports, aim)
         wanted = _image(progress.instance_info(image)) if image else {}
         return plan.Outlook(fields, self._writes, ahead.provision_state, image_fields(ahead),
                             wanted, tuple(verbs), blocked)

@@ -75,17 +75,62 @@ def instance_info(image: Image | OwnImage) -> dict:
             "image_os_hash_value": image.sha256, "image_disk_format": image.disk_format}
 
 
-def next_for(action: str, node: sa.Row, done: Iterable[str], image: Wanted,
-             rebuild: bool = False) -> Next:
+@dataclasses.dataclass(frozen=True)
+class Aim:
+    """What a node of a site is to become.
+
+    :ivar rebuild: whether an instance of another image may be deleted for the one wanted; only
+        a plan, which has shown what that destroys, may say so
+    :ivar rebootstrap: whether a destroyed node is prepared and deployed again
+    :ivar reports: whether boot actions report once the node is deployed
+    """
+
+    image: Wanted = None
+    rebuild: bool = False
+    rebootstrap: bool = False
+    reports: bool = False
+
+
+#: actions that are one verb on each node
+_SINGLE = {"verify_nodes": "verify", "relabel_nodes": "relabel", "bootaction_report": "report"}
+
+
+def following(action: str, node: sa.Row, done: Iterable[str], aim: Aim) -> Next:
     """What ``node`` needs next for a site action.
 
     :param done: verbs that children of this task have carried out on it already
-    :param rebuild: whether an instance of another image may be deleted for the one wanted; only
-        a plan, which has shown what that destroys, may say so
     """
     done = set(done)
-    if action == "verify_nodes":
-        return Reached() if "verify" in done else Start("verify")
+    if action in _SINGLE:
+        return Reached() if _SINGLE[action] in done else Start(_SINGLE[action])
+    if action == "destroy_nodes" and aim.rebootstrap:
+        wanted = _again(node, done, aim.image)
+    else:
+        wanted = next_for(action, node, done, aim.image, aim.rebuild)
+    # A verb of its own: to wait for a report again is not to deploy again.
+    reported = not aim.reports or "report" in done or "deploy" not in done
+    if isinstance(wanted, Reached) and not reported:
+        return Start("report")
+    return wanted
+
+
+def _again(node: sa.Row, done: set[str], image: Wanted) -> Next:
+    """Destroy, prepare, deploy; what this task has done is not undone by it."""
+    if not done & {"delete", "deploy"}:
+        step = _destroy(node, done)
+        if not isinstance(step, Reached):
+            return step
+    if "deploy" not in done:
+        step = _prepare(node, done)
+        if not isinstance(step, Reached):
+            return step
+    return _deploy(node, done, image, False)
+
+
+def next_for(action: str, node: sa.Row, done: Iterable[str], image: Image | None,
+             rebuild: bool = False) -> Next:
+    """What ``node`` needs next to be prepared, deployed or destroyed."""
+    done = set(done)
     if action == "prepare_nodes":
         return _prepare(node, done)
     if action == "deploy_nodes":

@@ -55,7 +55,7 @@ class Conductor:
         self._bus = bus
         self._hardware = Hardware(
             registry.load(conf.conductor.enabled_hardware_types),
-            registry.pools(clock), box)
+            registry.pools(clock, conf.switches.file), box)
         client = ConductorClient(bus, database, clock)
         self.services = Services(conf, database, self._hardware, clock,
                                  DesignLibrary(database, self._hardware.open_text), client.hint)

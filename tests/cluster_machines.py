@@ -85,6 +85,7 @@ class World:
     :ivar ran: (node, step) of every step that an agent was told to run
     :ivar fault: raised by every exchange while it is set
     :ivar silent: nodes whose agents never call
+    :ivar labels: of the machines' nodes in Kubernetes
     """
 
     def __init__(self, clock):
@@ -95,6 +96,7 @@ class World:
         self.ran: list[tuple[str, str]] = []
         self.fault: exceptions.HardwareError | None = None
         self.silent: set[str] = set()
+        self.labels: dict[str, dict[str, str]] = {}
         self.region = maas_region.region(clock)
         self.clean_steps = [{"interface": "deploy", "step": "erase_devices_metadata",
                              "priority": 10}]
@@ -108,6 +110,7 @@ class World:
             twin.token, twin.commands = agent.token, copy.deepcopy(agent.commands)
         other.sent, other.ran, other.silent = list(self.sent), list(self.ran), set(self.silent)
         other.clean_steps = self.clean_steps
+        other.labels = copy.deepcopy(self.labels)
         other.region = maas_region.copy_of(self.region, clock)
         return other
 
@@ -159,7 +162,8 @@ class World:
     def pools(self, sender: "Sender") -> dict[str, Any]:
         """Transport pools of one conductor process."""
         return {"fake": _FakePool(self, sender), "agent": _AgentPool(self, sender),
-                "maas": MaasPool(self.clock, lambda ca: maas_region.Adapter(self, sender))}
+                "maas": MaasPool(self.clock, lambda ca: maas_region.Adapter(self, sender)),
+                "kubernetes": _Kubernetes(self, sender)}
 
     def exchange(self, sender: "Sender", node: str, what: str, changes: bool,
                  send: Callable[[], Any]) -> Any:
@@ -184,6 +188,25 @@ class Sender:
     def point(self, name: str) -> None:
         """A moment at which this process may die."""
         raise NotImplementedError
+
+
+class _Kubernetes:
+    """A Kubernetes cluster that every machine has joined: pool and transport in one."""
+
+    def __init__(self, world: World, sender: Sender):
+        self._world, self._sender = world, sender
+
+    def transport(self, settings: Mapping[str, Any]) -> "_Kubernetes":
+        return self
+
+    def exchange(self, request: Any, timeout: float, check: Callable[[], None]) -> dict:
+        def send() -> dict:
+            check()
+            known = self._world.labels.setdefault(request.node, {})
+            known.update(request.labels or {})
+            return {"labels": known, "owned": sorted(known)}
+        return self._world.exchange(self._sender, request.node, "labels",
+                                    request.labels is not None, send)
 
 
 class _FakePool(FakePool):

@@ -19,7 +19,7 @@ from provisioner.cli.commands import (
 
 BASE = "/api/v1.1/tasks"
 ACTIONS = ("validate_design", "verify_site", "prepare_site", "verify_nodes", "prepare_nodes",
-           "deploy_nodes", "destroy_nodes", "relabel_nodes")
+           "deploy_nodes", "destroy_nodes", "relabel_nodes", "bootaction_report")
 
 
 def node_filter(text: str | None, names: list[str] | None) -> dict | None:
@@ -100,7 +100,8 @@ class Create(Watching):
     """Ask for an action on a site.
 
     Actions, in the order of a site's life: validate_design, verify_site, prepare_site,
-    verify_nodes, prepare_nodes, deploy_nodes; then relabel_nodes and destroy_nodes.
+    verify_nodes, prepare_nodes, deploy_nodes (bootaction_report waits for what it reports); then
+    relabel_nodes and destroy_nodes.
     Without --design the site keeps the design it has.
 
     Examples:

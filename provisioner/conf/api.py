@@ -20,6 +20,8 @@ OPTS = [
                help="Seconds within which a request must have been accepted by a conductor."),
     cfg.BoolOpt("enable_ramdisk_endpoints", default=True,
                 help="Serve lookup, heartbeat, continue_inspection and boot scripts."),
+    cfg.BoolOpt("enable_node_endpoints", default=True,
+                help="Serve deployed nodes their boot actions and what the design says of them."),
     cfg.IntOpt("ramdisk_heartbeat_timeout", default=300, min=5,
                help="Seconds told to ramdisk agents; they beat several times within it."),
     cfg.BoolOpt("require_agent_tls", default=True,

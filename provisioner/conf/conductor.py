@@ -43,8 +43,17 @@ OPTS = [
                  help="Seconds between two reads while a power change is under way."),
     cfg.BoolOpt("automated_clean", mutable=True, default=True,
                 help="Clean machines before they become available."),
+    cfg.StrOpt("hardware_mismatch", mutable=True, default="warn", choices=["warn", "fail"],
+               help="What becomes of a machine that is not as its hardware profile says: it is "
+                    "told of, or the task on it fails. Alarms of its sensors always fail."),
     cfg.StrOpt("ramdisk_api_url", default="http://127.0.0.1:6385",
                help="URL at which ramdisks reach the API."),
+    cfg.StrOpt("node_api_url", mutable=True,
+               help="URL at which deployed nodes reach the API. Default: ramdisk_api_url."),
+    cfg.IntOpt("node_key_lifetime", mutable=True, default=86400, min=60,
+               help="Seconds from the start of a deployment for which the node's key is good."),
+    cfg.IntOpt("bootaction_timeout", mutable=True, default=900, min=1,
+               help="Seconds for a deployed node to report how its boot actions went."),
     cfg.IntOpt("event_retention", mutable=True, default=30 * 86400, min=60,
                help="Seconds for which events are kept."),
 ]

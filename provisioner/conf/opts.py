@@ -5,11 +5,11 @@ from collections.abc import Sequence
 from oslo_config import cfg
 from oslo_log import log
 
-from provisioner.conf import api, conductor, database, secrets
+from provisioner.conf import api, conductor, database, kubernetes, secrets, switches
 
 LOG = log.getLogger(__name__)
 
-_MODULES = (api, conductor, database, secrets)
+_MODULES = (api, conductor, database, kubernetes, secrets, switches)
 
 
 def list_opts() -> list[tuple[str, list[cfg.Opt]]]:

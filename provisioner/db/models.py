@@ -287,3 +287,25 @@ build_data = sa.Table(
     sa.Column("data_format", sa.String(128), nullable=False),
     sa.Column("data_element", Text, nullable=False),
     sa.Column("created_at", Time, nullable=False))
+
+#: what a deployed node proves itself with; the key itself is on the node only
+node_keys = sa.Table(
+    "node_keys", metadata,
+    _uuid("node_uuid", primary_key=True),
+    sa.Column("node_name", sa.String(255), nullable=False, index=True),
+    _uuid("task", nullable=False),
+    sa.Column("design", sa.String(64), nullable=False),
+    sa.Column("key_hash", sa.String(64), nullable=False),    # SHA-256
+    sa.Column("expires_at", Time, nullable=False),
+    sa.Column("created_at", Time, nullable=False))
+
+#: what deployed nodes do at their first boot, one row for each deployment and boot action
+boot_actions = sa.Table(
+    "boot_actions", metadata, _id(),
+    sa.Column("action_id", sa.String(26), nullable=False, unique=True),     # ULID
+    _uuid("node_uuid", nullable=False, index=True),
+    _uuid("task", nullable=False, index=True),
+    sa.Column("name", sa.String(255), nullable=False),
+    sa.Column("status", sa.String(16), nullable=False),
+    _json("details", list),
+    sa.Column("created_at", Time, nullable=False), sa.Column("reported_at", Time))

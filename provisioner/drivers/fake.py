@@ -13,6 +13,7 @@ from provisioner.drivers.deploy.direct import DirectDeploy
 from provisioner.drivers.inspect.agent import AgentInspect
 from provisioner.drivers.inspect.none import NoInspect
 from provisioner.drivers.network.noop import NoopNetwork
+from provisioner.drivers.network.switch import SwitchNetwork
 
 _CLEAN_STEP = {"interface": "deploy", "step": "erase_devices_metadata", "priority": 10}
 _WRITE_IMAGE = {"interface": "deploy", "step": "write_image"}
@@ -133,4 +134,4 @@ FakeHardware = base.HardwareType(
      "boot": {"fake": FakeBoot(), "ipxe": IpxeBoot()},
      "deploy": {"fake": FakeDeploy(), "direct": DirectDeploy()},
      "inspect": {"fake": FakeInspect(), "agent": AgentInspect(), "no-inspect": NoInspect()},
-     "network": {"fake": FakeNetwork(), "noop": NoopNetwork()}})
+     "network": {"fake": FakeNetwork(), "noop": NoopNetwork(), "switch": SwitchNetwork()}})

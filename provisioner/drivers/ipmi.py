@@ -16,6 +16,7 @@ from provisioner.drivers.deploy.direct import DirectDeploy
 from provisioner.drivers.inspect.agent import AgentInspect
 from provisioner.drivers.inspect.none import NoInspect
 from provisioner.drivers.network.noop import NoopNetwork
+from provisioner.drivers.network.switch import SwitchNetwork
 
 # Chassis commands (IPMI 2.0 chapter 28).
 _CHASSIS = 0x00
@@ -185,4 +186,4 @@ IpmiHardware = base.HardwareType(
     {"power": {"ipmi": IpmiPower()}, "management": {"ipmi": IpmiManagement()},
      "boot": {"ipxe": IpxeBoot()}, "deploy": {"direct": DirectDeploy()},
      "inspect": {"agent": AgentInspect(), "no-inspect": NoInspect()},
-     "network": {"noop": NoopNetwork()}})
+     "network": {"noop": NoopNetwork(), "switch": SwitchNetwork()}})

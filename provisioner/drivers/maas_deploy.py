@@ -204,15 +204,22 @@ def _release(machine: Handle, args: Mapping[str, Any]) -> Progress:
         machine.operate("exit_rescue_mode")
         return Progress(RUNNING, "Leaving rescue mode")
     if status in _RELEASABLE:
-        erase = _ERASE[m.option(machine.node, "maas_erase")] if args.get("erase") else {
-            "erase": False}
-        record = machine.operate("release", comment=f"node {machine.node.uuid}", **erase)
+        record = machine.operate("release", comment=f"node {machine.node.uuid}",
+                                 **_erasure(machine.node, args))
         status = record["status"]
     if status in work.VERBS["release"].done:
         return work.over(record)
     if status in work.VERBS["release"].running:
         return Progress(RUNNING, record["status_name"])
     raise work.refuse(record, "released", "Bring it to Ready in MAAS.")
+
+
+def _erasure(node: base.NodeView, args: Mapping[str, Any]) -> dict[str, bool]:
+    """How disks are erased: as asked for, else as the node's settings say."""
+    if not args.get("erase"):
+        return {"erase": False}
+    asked = {name: True for name in ("secure_erase", "quick_erase") if args.get(name)}
+    return {"erase": True, **asked} if asked else _ERASE[m.option(node, "maas_erase")]
 
 
 def _unlock(machine: Handle, record: Mapping[str, Any]) -> None:

@@ -9,8 +9,10 @@ from provisioner.clock import Clock
 from provisioner.drivers.base import HardwareType, TransportPool
 from provisioner.drivers.clients.agent import AgentPool
 from provisioner.drivers.clients.fake import FakePool
+from provisioner.drivers.clients.kubernetes import KubernetesPool
 from provisioner.drivers.clients.maas import MaasPool
 from provisioner.drivers.clients.rmcp import RmcpPool
+from provisioner.drivers.clients.switch import SwitchPool
 
 NAMESPACE = "provisioner.hardware_types"
 
@@ -45,7 +47,11 @@ def _check(name: str, plugin) -> None:
             remedy="Point it at an instance of provisioner.drivers.base.HardwareType.")
 
 
-def pools(clock: Clock) -> dict[str, TransportPool]:
-    """One pool for each kind of transport, by the name that interfaces call it."""
+def pools(clock: Clock, switches: str | None = None) -> dict[str, TransportPool]:
+    """One pool for each kind of transport, by the name that interfaces call it.
+
+    :param switches: path of the file that names the switches
+    """
     return {"ipmi": RmcpPool(clock), "agent": AgentPool(clock), "maas": MaasPool(clock),
-            "fake": FakePool(clock)}
+            "fake": FakePool(clock), "kubernetes": KubernetesPool(),
+            "switch": SwitchPool(switches)}

@@ -12,6 +12,7 @@ from oslo_policy import policy
 
 from provisioner import exceptions
 from provisioner.context import RequestContext
+from provisioner.policy import drydock
 
 ADMIN = "rule:admin"
 READER = "rule:system_reader"
@@ -89,7 +90,8 @@ _RULES = {
 def list_rules() -> list[policy.RuleDefault]:
     """Every rule with its default, for the enforcer and ``oslopolicy-sample-generator``."""
     return [policy.RuleDefault(name, check, text)
-            for name, (check, text) in {**_BASE, **_RULES}.items()]
+            for name, (check, text) in {
+                **_BASE, **drydock.BASE, **_RULES, **drydock.RULES}.items()]
 
 
 def enforcer(conf: cfg.ConfigOpts) -> policy.Enforcer:

@@ -15,6 +15,11 @@ def versions(call: Call) -> Answer:
     return ok(VERSIONS)
 
 
+def options(call: Call, **parts: str) -> Answer:
+    """``OPTIONS`` of any resource: 200 without a body."""
+    return Answer(200, None)
+
+
 def health(call: Call) -> Answer:
     """204 while the database answers, else 503; no body either way."""
     return Answer(503, None) if _problems(call) else NO_CONTENT

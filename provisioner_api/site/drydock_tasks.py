@@ -5,15 +5,20 @@ from collections.abc import Iterable
 import sqlalchemy as sa
 
 from provisioner import exceptions
-from provisioner.db import build_data, tasks
+from provisioner.db import build_data, retention, tasks
 from provisioner.db.models import tasks as tasks_table
 from provisioner.db.session import Transaction
+from provisioner.policy import rules
+from provisioner.policy.drydock import PREFIX
 from provisioner_api import arguments, idempotency
 from provisioner_api.arguments import Argument
 from provisioner_api.call import Answer, Call, created, ok
 from provisioner_api.site import bodies, drydock_views, ingest, task_requests
 from provisioner_api.site.tasks import require
 
+#: days for which a purge keeps ended tasks, unless it says otherwise, and at most
+KEPT_DAYS = 90
+MOST_DAYS = 36500
 #: tasks in the list at most, newest first; Drydock's has no pages
 LIST_LIMIT = 10000
 #: a design that is stored here, as a reference: ``provisioner:<digest>``
@@ -34,7 +39,8 @@ def index(call: Call) -> Answer:
     arguments.none(call)
     with call.services.database.reader() as tx:
         tops = sa.select(tasks_table.c.uuid).where(
-            tasks_table.c.parent.is_(None), tasks_table.c.action.in_(task_requests.ACTIONS))
+            tasks_table.c.parent.is_(None), tasks_table.c.action.in_(
+                (*task_requests.ACTIONS, *task_requests.MORE_ACTIONS)))
         rows = tx.all(sa.select(tasks_table).where(tasks_table.c.root.in_(tops)).order_by(
             tasks_table.c.id.desc()).limit(LIST_LIMIT))
     children = _children(rows)
@@ -55,6 +61,7 @@ def create(call: Call) -> Answer:
     call.authorize()
     arguments.none(call)
     body = bodies.document(call, _CREATE)
+    rules.authorize(call.enforcer, f"{PREFIX}{body['action']}", call.context)
     key = idempotency.of(call)
     with call.services.database.reader() as tx:
         uuid = idempotency.find(tx, key)
@@ -142,6 +149,22 @@ def builddata(call: Call, uuid: str) -> Answer:
     if not records:
         return Answer(404, None)
     return Answer(200, [drydock_views.build_data(record) for record in records])
+
+
+def purge(call: Call) -> Answer:
+    """Remove site tasks that ended more than ``days`` (90) ago, with what is below them."""
+    call.authorize()
+    days = arguments.query(call, {"days": Argument("int", 0)}).get("days", KEPT_DAYS)
+    if not 0 <= days <= MOST_DAYS:
+        raise exceptions.Invalid(f"days must be from 0 to {MOST_DAYS}.", field="days")
+    removed = 0
+    while True:
+        batch = call.services.database.write(
+            lambda tx: retention.purge_site_tasks(tx, days * 86400.0))
+        removed += batch
+        if not batch:
+            return Answer(200, f"Removed {removed} tasks that ended more than {days} days ago.",
+                          content_type="text/plain; charset=utf-8")
 
 
 def terminate(call: Call, uuid: str) -> Answer:

@@ -1,6 +1,7 @@
 """Tasks, findings and build data in the forms that Drydock's clients read."""
 
 import datetime
+import json
 
 import sqlalchemy as sa
 
@@ -15,7 +16,8 @@ _STATUS = {tasks.RUNNABLE: "queued", tasks.RUNNING: "running", tasks.WAITING: "r
            tasks.CANCELLED: "terminated"}
 #: our verbs on one node -> Drydock's actions of its node driver
 _ACTIONS = {"deploy": "deploy_node", "delete": "destroy_node", "inspect": "identify_node",
-            "provide": "configure_hardware", "verify": "interrogate_oob"}
+            "provide": "configure_hardware", "verify": "interrogate_oob",
+            "relabel": "relabel_node", "report": "bootaction_report"}
 _LEVELS = {"error": "Error", "warning": "Warning", "info": "Info"}
 
 
@@ -80,7 +82,8 @@ def _message(item: dict, row: sa.Row) -> dict:
     return {"message": item.get("message", ""), "error": bool(item.get("error")),
             "context_type": item.get("context_type", "task"),
             "context": item.get("context", row.uuid),
-            "ts": item.get("ts") or moment(row.updated_at), "extra": "{}"}
+            "ts": item.get("ts") or moment(row.updated_at),
+            "extra": json.dumps(item.get("extra") or {})}
 
 
 def _error(row: sa.Row) -> dict:

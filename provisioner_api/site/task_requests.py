@@ -19,6 +19,8 @@ from provisioner_api.site.tasks import require
 
 ACTIONS = ("validate_design", "verify_site", "prepare_site", "verify_nodes", "prepare_nodes",
            "deploy_nodes", "destroy_nodes", "relabel_nodes")
+#: actions that Drydock runs by itself only, and that people may ask for here
+MORE_ACTIONS = ("bootaction_report",)
 #: what a person may decide for a parked task
 DECISIONS = ("resume", "skip", "fail")
 DEFAULT_SITE = "default"
@@ -26,14 +28,16 @@ DEFAULT_SITE = "default"
 _CREATE = {
     "type": "object", "required": ["action"], "additionalProperties": False,
     "properties": {
-        "action": {"enum": list(ACTIONS)},
+        "action": {"enum": [*ACTIONS, *MORE_ACTIONS]},
         "site": {"type": "string", "pattern": r"^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$"},
         "design": {"type": ["string", "null"], "minLength": 8, "maxLength": 64},
         "design_ref": {"type": ["string", "null"], "minLength": 1, "maxLength": 2048},
         "node_filter": {"type": ["object", "null"]},
         "args": {"type": "object", "maxProperties": 32, "properties": {
             "max_parallel": {"type": "integer", "minimum": 1},
-            "max_failures": {"type": "integer", "minimum": 0}}}}}
+            "max_failures": {"type": "integer", "minimum": 0},
+            **{name: {"type": "boolean"} for name in (
+                "erase", "secure_erase", "quick_erase", "rebootstrap")}}}}}
 _REASON = {"type": "object", "additionalProperties": False,
            "properties": {"reason": {"type": "string", "maxLength": 1000}}}
 _DECISION = {**_REASON, "required": ["reason"]}

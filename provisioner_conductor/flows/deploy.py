@@ -9,17 +9,25 @@ from provisioner_conductor.flows.ramdisk import boot_ramdisk, leave_ramdisk
 
 def _plan(request: Request) -> list[StepSpec]:
     if external.is_external(request):
-        return external.deploy()
+        return _with_boot_actions(request, external.deploy())
     image = []
     if request.interface("deploy").needs_agent:
         image = [*boot_ramdisk(), StepSpec("agent.image"), *leave_ramdisk()]
     return [
-        *image,
+        *_with_boot_actions(request, image),
         StepSpec("boot.local"),
         StepSpec("boot.device", {"device": "disk", "persistent": True}),
         StepSpec("network.mode", {"mode": "production"}),
         StepSpec("power.set", {"target": states.POWER_ON}),
     ]
+
+
+def _with_boot_actions(request: Request, image: list[StepSpec]) -> list[StepSpec]:
+    """For a node of a design: its key comes with the image, and is then forgotten here."""
+    if "design" not in request.args:
+        return image
+    return [StepSpec("bootaction.context", {"design": request.args["design"]}), *image,
+            StepSpec("bootaction.delivered")]
 
 
 def _rebuild(request: Request) -> list[StepSpec]:

@@ -33,6 +33,9 @@ def deploy() -> list[StepSpec]:
             StepSpec("external.collect", {"kind": "deploy", "verb": "deploy"})]
 
 
-def release(erase: bool) -> StepSpec:
-    """Take the instance off the machine, with its data if ``erase``."""
-    return verb("release", erase=erase)
+def release(erase: bool, **how: bool) -> StepSpec:
+    """Take the instance off the machine, with its data if ``erase``.
+
+    :param how: ``secure_erase`` and ``quick_erase``, instead of what the node's settings say
+    """
+    return verb("release", erase=erase, **how)

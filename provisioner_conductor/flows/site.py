@@ -1,4 +1,4 @@
-"""Actions on a site, and the check of one node that verify_nodes runs."""
+"""Actions on a site, and the verbs of one node that only they use."""
 
 from provisioner.steps import StepSpec
 from provisioner_conductor.flows.base import Flow, Request
@@ -21,8 +21,19 @@ def _applied(request: Request) -> list[StepSpec]:
     return steps
 
 
+def _relabel(request: Request) -> list[StepSpec]:
+    return [StepSpec("node.relabel", {"labels": request.args.get("labels", {})})]
+
+
+def _report(request: Request) -> list[StepSpec]:
+    return [StepSpec("bootaction.report")]
+
+
 def _verify(request: Request) -> list[StepSpec]:
-    return [StepSpec("power.verify"), StepSpec("node.identify")]
+    steps = [StepSpec("power.verify"), StepSpec("node.identify")]
+    if "expected" in request.args:
+        steps.append(StepSpec("node.check", {"expected": request.args["expected"]}))
+    return steps
 
 
 FLOWS = [
@@ -33,6 +44,10 @@ FLOWS = [
     Flow("prepare_nodes", _steps("site.children"), provision=False, site=True),
     Flow("deploy_nodes", _steps("site.children"), provision=False, site=True),
     Flow("destroy_nodes", _steps("site.children"), provision=False, site=True),
+    Flow("bootaction_report", _steps("site.children"), provision=False, site=True),
+    Flow("relabel_nodes", _steps("site.children"), provision=False, site=True),
     Flow("apply_plan", _applied, provision=False, site=True),
     Flow("verify", _verify, provision=False, validates=("power", "management")),
+    Flow("relabel", _relabel, provision=False),
+    Flow("report", _report, provision=False),
 ]

@@ -3,14 +3,16 @@
 from provisioner_conductor.steps import (
     agent,
     boot,
+    boot_actions,
     children,
     external,
     inspect,
     network,
     node,
     power,
+    relabel,
     site,
 )
 
-__all__ = ["agent", "boot", "children", "external", "inspect", "network", "node", "power",
-           "site"]
+__all__ = ["agent", "boot", "boot_actions", "children", "external", "inspect", "network", "node",
+           "power", "relabel", "site"]

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from provisioner import exceptions, secrets, states
 from provisioner.db import agents
 from provisioner.steps import PROBE, REPEAT, Done, Failed, Outcome, Parked, StepSpec, Wait, step
+from provisioner_conductor import learnt
 from provisioner_conductor.context import Context
 
 #: agent steps that may be run again when nobody knows how they ended
@@ -40,8 +41,11 @@ def inventory(context: Context) -> Outcome:
                     late=f"No inventory came within {until} s. Look at the machine's console.")
     with context.services.database.reader() as tx:
         found = agents.inventory(tx, context.node.uuid)
-    return Done(node={"properties": {**context.node.properties,
-                                     **properties(found.inventory if found else {})}})
+    told, more = (found.inventory, found.plugin_data) if found else ({}, {})
+
+    def write(tx) -> None:
+        learnt.keep(tx, context.node, context.task.uuid, told, more)
+    return Done(node={"properties": {**context.node.properties, **properties(told)}}, write=write)
 
 
 def properties(inventory_: dict) -> dict:

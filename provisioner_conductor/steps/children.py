@@ -15,7 +15,9 @@ from provisioner.rpc.client import TaskRequest
 from provisioner.steps import REPEAT, Outcome, Wait, step
 from provisioner_conductor import accept, flows, progress
 from provisioner_conductor.context import Context
-from provisioner_conductor.steps.site import design_of, message, selected, with_result
+from provisioner_conductor.messages import message, with_result
+from provisioner_conductor.orders import Orders
+from provisioner_conductor.steps.site import design_of, selected
 
 #: nodes worked on at the same time, unless the task says otherwise
 MAX_PARALLEL = 200
@@ -105,7 +107,10 @@ def _advance(context: Context, tally: Tally, row: sa.Row, kids: list[sa.Row]) ->
     image = progress.image_for(context.services.hardware.type(row.driver), site,
                                site.node(row.name))
     action = context.args.get("action", context.task.action)
-    following = progress.next_for(action, row, done, image, _may_rebuild(context))
+    aim = progress.Aim(image, _may_rebuild(context),
+                       bool(context.task.args.get("rebootstrap")),
+                       _orders(context).signals(row.name))
+    following = progress.following(action, row, done, aim)
     if isinstance(following, progress.Start) and not _planned(context, row.name, following.verb):
         tally.bad[row.name] = (f"Node {row.name} needs {following.verb} now, which is not in the "
                                "plan. Make a new plan.")
@@ -121,6 +126,10 @@ def _advance(context: Context, tally: Tally, row: sa.Row, kids: list[sa.Row]) ->
             tally.notes[row.name] = following.note
     else:
         tally.bad[row.name] = f"{following.message} {following.remedy}"
+
+
+def _orders(context: Context) -> Orders:
+    return Orders(design_of(context).site, context.task.design, context.task.args)
 
 
 def _may_rebuild(context: Context) -> bool:
@@ -153,7 +162,7 @@ def _start_one(context: Context, tally: Tally, row: sa.Row, following: progress.
     request = TaskRequest(
         action=following.verb, request_key=None, request_digest=None, not_after=None,
         node=row.uuid, request_id=context.task.request_id, user=context.task.user,
-        project=context.task.project)
+        project=context.task.project, args=_orders(context).of(row.name, following.verb))
     flow = flows.get(following.verb)
 
     def body(tx) -> str:
@@ -174,9 +183,18 @@ def _start_one(context: Context, tally: Tally, row: sa.Row, following: progress.
     return 0
 
 
+def _told(context: Context) -> list[dict]:
+    """What children have to say that have succeeded; the others are told of by their error."""
+    with context.services.database.reader() as tx:
+        kids = tasks.children(tx, context.task.uuid, ("state", "result"))
+    return [entry for kid in kids if kid.state == tasks.SUCCEEDED
+            for entry in (kid.result or {}).get("messages", [])]
+
+
 def _over(context: Context, tally: Tally) -> Outcome:
     messages = [message(text, True, name) for name, text in sorted(tally.bad.items())]
     messages += [message(text, False, name) for name, text in sorted(tally.notes.items())]
+    messages += _told(context)
     if not tally.good and not tally.bad:
         messages.append(message("The node filter selects no node; nothing to do."))
     status = "success" if not tally.bad else "partial_success" if tally.good else "failure"

@@ -2,6 +2,7 @@
 
 from provisioner.db import agents
 from provisioner.steps import REPEAT, Done, Outcome, step
+from provisioner_conductor import learnt
 from provisioner_conductor.context import Context
 from provisioner_conductor.steps.agent import properties
 
@@ -13,5 +14,6 @@ def inventory(context: Context) -> Outcome:
 
     def write(tx) -> None:
         agents.put_inventory(tx, context.node.uuid, found, {})
+        learnt.keep(tx, context.node, context.task.uuid, found, {})
     return Done(node={"properties": {**context.node.properties, **properties(found)}},
                 write=write)

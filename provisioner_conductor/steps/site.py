@@ -7,9 +7,10 @@ from provisioner.db import designs, nodes, tasks
 from provisioner.site import documents, filters
 from provisioner.site.findings import has_errors
 from provisioner.site.validate import validate
-from provisioner.steps import REPEAT, Done, Failed, Outcome, step
-from provisioner_conductor import design_layout, design_nodes
+from provisioner.steps import REPEAT, Done, Outcome, step
+from provisioner_conductor import access_vlans, design_layout, design_nodes
 from provisioner_conductor.context import Context
+from provisioner_conductor.messages import message, with_result
 
 #: seconds for one look at an image's URL
 PROBE_TIMEOUT = 10
@@ -23,21 +24,6 @@ def design_of(context: Context):
 def selected(context: Context) -> tuple[str, ...]:
     """Names of the nodes that the task is for, sorted."""
     return filters.select(design_of(context).site, context.task.node_filter)
-
-
-def message(text: str, error: bool = False, name: str = "", kind: str = "node") -> dict:
-    """One entry of a result's messages."""
-    return {"message": text, "error": error, "context": name or "NA",
-            "context_type": kind if name else "NA"}
-
-
-def with_result(context: Context, result: dict, error: dict | None = None) -> Outcome:
-    """The step is over, and this is the task's result."""
-    def write(tx) -> None:
-        tasks.update(tx, context.task.uuid, result=result)
-    if error is not None:
-        return Failed(error, result=result, write=write)
-    return Done(result, write=write)
 
 
 @step("site.pin", on_interrupt=REPEAT, run_limit=120)
@@ -153,7 +139,9 @@ def _write_node(context: Context, site, name: str, known) -> str:
     driver = hardware.type(design_nodes.driver_of(wanted_node))
     image = site.image_of(wanted_node)
     layout = design_layout.layout_for(driver, site, wanted_node)
-    values = design_nodes.wanted(wanted_node, image, driver, context.task.site, layout)
+    values = design_nodes.with_vlans(
+        design_nodes.wanted(wanted_node, image, driver, context.task.site, layout), driver,
+        access_vlans.settings(site, wanted_node))
     plain = values["driver_info"]
     values = {**values, "driver_info": hardware.seal(driver.name, plain)}
     opened = {"wanted": plain, "known": hardware.open(known.driver_info) if known else {}}

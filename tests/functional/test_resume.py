@@ -84,6 +84,9 @@ NODE_SCENARIOS = [
              agent=True, power=OFF, ran=(ERASE,)),
     Scenario("adopt", "adopt", "manageable", "active", ("adopt failed",)),
     Scenario("verify", "verify", "available", "available", ("available",)),
+    Scenario("report", "report", "active", "active", ("active",)),
+    Scenario("relabel", "relabel", "active", "active", ("active",),
+             args={"labels": {"zone": "a"}}),
     *[Scenario(f"power-{target}", "power", "available", "available", ("available",),
                args={"target": target}, power=states.POWER_TARGETS[target])
       for target in states.POWER_TARGETS],
@@ -122,6 +125,8 @@ SITE_SCENARIOS = [
     Scenario("prepare_nodes", "prepare_nodes", "enroll", "available"),
     Scenario("deploy_nodes", "deploy_nodes", "available", "active"),
     Scenario("destroy_nodes", "destroy_nodes", "active", "available"),
+    Scenario("relabel_nodes", "relabel_nodes", "active", "active"),
+    Scenario("bootaction_report", "bootaction_report", "active", "active"),
     Scenario("apply_plan", "apply_plan", "enroll", "active", every=4),
 ]
 SCENARIOS = [*NODE_SCENARIOS, *SITE_SCENARIOS]

@@ -125,7 +125,7 @@ def test_a_failed_child_says_what_and_where(site):
     assert row.result["status"] == "partial_success"
     (told,) = [entry for entry in row.result["messages"] if entry["error"]]
     assert told["context"] == NAMES[1]
-    assert "boot.local" in told["message"]
+    assert "in step bootaction.context" in told["message"]
     assert "Wrong password." in told["message"]
     assert NAMES[1] in row.error["message"]
 

@@ -5,6 +5,8 @@ import json
 import pytest
 
 from provisioner.db import build_data, nodes, ports, tasks
+from provisioner_api.app import create_app
+from provisioner_api.site import routes
 from tests.unit.api.site.harness import EXAMPLE
 from tests.unit.api.site.test_tasks import FILTER, add_child
 
@@ -207,3 +209,38 @@ def test_nodes_are_listed_without_asking_machines(site_api):
         "hostname": "node-001", "memory": 1024, "cpu_count": 4, "status_name": "enroll",
         "boot_mac": "52:54:00:77:00:01", "power_state": "on", "power_address": "127.77.0.2",
         "boot_ip": None}]
+
+
+@pytest.fixture
+def limited(site_api, tmp_path):
+    """The service with a policy that lets nobody destroy, and nobody read build data."""
+    path = tmp_path / "policy.yaml"
+    path.write_text('"physical_provisioner:destroy_nodes": "!"\n'
+                    '"physical_provisioner:read_build_data": "!"\n')
+    conf = site_api.services.conf
+    conf.set_override("policy_file", str(path), "oslo_policy")
+    site_api.app = create_app(site_api.services, routes.TABLES)
+    site_api.http = site_api.app.test_client()
+    yield site_api
+    conf.clear_override("policy_file", "oslo_policy")
+
+
+def test_rules_have_drydocks_names_and_each_action_its_own(limited, href):
+    created(limited, href, "deploy_nodes")
+    refused = limited.http.post(f"{BASE}/tasks", json={
+        "action": "destroy_nodes", "design_ref": href})
+    assert (refused.status_code, refused.json["type"]) == (403, "error")
+    assert "physical_provisioner:destroy_nodes" in refused.json["message"]
+    assert limited.http.get(f"{BASE}/nodes/node-001/builddata").status_code == 403
+    assert limited.http.get(f"{BASE}/nodes").status_code == 200
+
+
+def test_details_of_boot_actions_are_messages_with_their_extra(site_api, href):
+    uuid = created(site_api, href).json["task_id"]
+    site_api.change(uuid, state=tasks.SUCCEEDED, result={"status": "success", "messages": [
+        {"message": "half", "error": False, "context": "01H", "context_type": "bootaction",
+         "extra": {"percent": 50}}]})
+    (message,) = site_api.http.get(f"{BASE}/tasks/{uuid}").json["result"]["details"][
+        "messageList"]
+    assert (message["context_type"], message["context"]) == ("bootaction", "01H")
+    assert json.loads(message["extra"]) == {"percent": 50}
