@@ -127,7 +127,7 @@ def _again(node: sa.Row, done: set[str], image: Wanted) -> Next:
     return _deploy(node, done, image, False)
 
 
-def next_for(action: str, node: sa.Row, done: Iterable[str], image: Image | None,
+def next_for(action: str, node: sa.Row, done: Iterable[str], image: Wanted,
              rebuild: bool = False) -> Next:
     """What ``node`` needs next to be prepared, deployed or destroyed."""
     done = set(done)

@@ -1,10 +1,10 @@
 """``/api/v1.0/designs/<id>/parts``: documents of a stored design, by kind and name."""
 
-from provisioner import exceptions, secrets
+from provisioner import exceptions
 from provisioner.site.documents import Document
 from provisioner_api import arguments
 from provisioner_api.call import Answer, Call
-from provisioner_api.site import ingest
+from provisioner_api.site import ingest, masking
 
 
 def _documents(call: Call, ident: str) -> tuple[Document, ...]:
@@ -17,7 +17,7 @@ def _documents(call: Call, ident: str) -> tuple[Document, ...]:
 
 def _part(document: Document) -> dict:
     return {"schema": document.schema, "kind": document.kind, "name": document.name,
-            "spec": secrets.mask(document.data)}
+            "spec": masking.plain(document.schema, document.data)}
 
 
 def index(call: Call, ident: str) -> Answer:
