@@ -15,7 +15,9 @@ def _region(tmp_path, nodes, *args):
 
 def _standalone(tmp_path, port):
     config = deployment.write_config(tmp_path / "standalone.conf", {
+        # A power sync that meets the revoked key puts nodes into maintenance before a verb does.
         "conductor": {"agent_poll": 0.3, "power_poll": 0.2, "sweep_interval": 0.2,
+                      "power_sync_interval": 0,
                       "enabled_hardware_types": "maas,ipmi"}})
     return deployment.process(deployment.python(
         "provisioner_standalone", "--config-file", str(config), "--state-dir",
