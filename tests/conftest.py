@@ -41,11 +41,15 @@ def _service(name: str) -> str:
     return os.environ[variable]
 
 
-#: tests that start processes or simulated machines, or try hundreds of inputs
+#: tests that start processes or simulated machines, or try hundreds of inputs, or
+#: play whole clusters
 SLOW = ("tests/functional/", "tests/contract/", "tests/chaos/", "tests/unit/simulator/",
         "tests/unit/dbsync/", "tests/unit/test_conftest.py", "tests/unit/api/test_nonsense.py",
         "tests/unit/api/site/test_fuzz.py", "tests/unit/conductor/test_races.py",
-        "tests/unit/site/test_fuzz.py", "tests/unit/drivers/clients/")
+        "tests/unit/site/test_fuzz.py", "tests/unit/drivers/clients/", "tests/unit/rpc/",
+        *(f"tests/unit/conductor/test_{name}.py" for name in (
+            "accept", "boot_actions", "children", "planning", "service", "site_actions", "sweep",
+            "switch_ports")))
 
 
 @pytest.hookimpl(tryfirst=True)
